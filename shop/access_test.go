@@ -1,0 +1,292 @@
+package shop
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const testPassword = "correct horse battery"
+
+// bare opens a shop nobody has set up.
+func bare(t *testing.T, c *clock) *Shop {
+	t.Helper()
+	s, err := Open(Config{Dir: t.TempDir(), Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Verify(); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestShop_CompleteSetup(t *testing.T) {
+	c := newClock()
+	s := bare(t, c)
+	if !s.NeedsSetup() || s.Brand().Name != "" || s.Show().ID != "" {
+		t.Fatal("a new store is set up")
+	}
+	link := func() string {
+		token, err := s.CreateSetupLink(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	setup := func(change func(*SetupCmd)) (string, error) {
+		cmd := SetupCmd{Token: link(), Brand: "Tea", Currency: "JPY", Name: "Anna", Password: testPassword}
+		change(&cmd)
+		return s.CompleteSetup(t.Context(), cmd)
+	}
+	for name, c := range map[string]struct {
+		code   Code
+		change func(*SetupCmd)
+	}{
+		"no token":        {CodeBadToken, func(c *SetupCmd) { c.Token = "" }},
+		"other token":     {CodeBadToken, func(c *SetupCmd) { c.Token = setupPrefix + "x" }},
+		"short password":  {CodeBadInput, func(c *SetupCmd) { c.Password = "1234567" }},
+		"long password":   {CodeBadInput, func(c *SetupCmd) { c.Password = strings.Repeat("x", 201) }},
+		"no name":         {CodeBadInput, func(c *SetupCmd) { c.Name = "" }},
+		"no brand":        {CodeBadInput, func(c *SetupCmd) { c.Brand = "" }},
+		"odd currency":    {CodeBadInput, func(c *SetupCmd) { c.Currency = "GOLD" }},
+		"control in name": {CodeBadInput, func(c *SetupCmd) { c.Name = "An\nna" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := setup(c.change)
+			wantCode(t, err, c.code)
+		})
+	}
+	if !s.NeedsSetup() {
+		t.Fatal("a refused setup set up")
+	}
+	late := link()
+	c.advance(setupLife)
+	_, err := setup(func(c *SetupCmd) { c.Token = late })
+	wantCode(t, err, CodeExpiredToken)
+
+	token, spare := link(), link()
+	session, err := setup(func(c *SetupCmd) { c.Token = token })
+	if err != nil {
+		t.Fatal(err)
+	}
+	actor, err := s.Session(session)
+	if err != nil || actor.Role != RoleOwner || s.StaffName(actor.Staff) != "Anna" {
+		t.Errorf("actor is %+v, %v", actor, err)
+	}
+	room, ok := s.RoomBySlug(hqSlug)
+	if b := s.Brand(); s.NeedsSetup() || b.Name != "Tea" || b.Currency != "JPY" || b.Exponent() != 0 || b.Program.TouchLockDays != 15 ||
+		!ok || room.Distributor != "" || s.Show().State != ShowDraft {
+		t.Errorf("brand %+v, room %+v, show %+v", b, room, s.Show())
+	}
+	for _, used := range []string{token, spare} { // the door is shut behind the first
+		_, err = setup(func(c *SetupCmd) { c.Token = used })
+		wantCode(t, err, CodeUsedToken)
+	}
+	// A link made now is the way back for an owner who lost their password.
+	_, err = setup(func(c *SetupCmd) { c.Name, c.Password, c.Brand = "anna", "another password", "Coffee" })
+	if err != nil || s.Brand().Name != "Tea" {
+		t.Errorf("brand is %s, %v", s.Brand().Name, err)
+	}
+	_, again, err := s.SignIn(t.Context(), "Anna", "another password")
+	if err != nil || again != actor {
+		t.Errorf("actor is %+v, %v", again, err)
+	}
+}
+
+func TestShop_SignIn(t *testing.T) {
+	c := newClock()
+	s := bare(t, c)
+	token, err := s.CreateSetupLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.CompleteSetup(t.Context(), SetupCmd{Token: token, Brand: "Tea", Name: "Anna", Password: testPassword})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, unknown := s.SignIn(t.Context(), "Bob", testPassword)
+	_, _, wrong := s.SignIn(t.Context(), "Anna", "wrong password")
+	wantCode(t, unknown, CodeUnauthorized)
+	if unknown.Error() != wrong.Error() {
+		t.Errorf("%q tells more than %q", unknown, wrong)
+	}
+	session, actor, err := s.SignIn(t.Context(), " ANNA ", testPassword)
+	if err != nil || !strings.HasPrefix(session, sessionPrefix) {
+		t.Fatalf("session %q, %v", session, err)
+	}
+	if got, err := s.Session(session); err != nil || got != actor {
+		t.Errorf("session is %+v, %v", got, err)
+	}
+	for _, odd := range []string{"", "sc_ses_", session + "x", strings.Repeat("sc_ses_", 1_000)} {
+		_, err = s.Session(odd)
+		wantCode(t, err, CodeUnauthorized)
+	}
+	if err := s.SignOut(t.Context(), session); err != nil {
+		t.Error(err)
+	}
+	_, err = s.Session(session)
+	wantCode(t, err, CodeUnauthorized)
+	if err := s.SignOut(t.Context(), session); err != nil {
+		t.Error(err)
+	}
+	session, _, err = s.SignIn(t.Context(), "Anna", testPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.advance(sessionLife)
+	_, err = s.Session(session)
+	wantCode(t, err, CodeUnauthorized)
+}
+
+func TestShop_SignIn_crowd(t *testing.T) {
+	s := bare(t, newClock())
+	for len(s.hashing) < cap(s.hashing) {
+		s.hashing <- struct{}{} // every slot is taken
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, _, err := s.SignIn(ctx, "Anna", testPassword)
+	if err == nil || ctx.Err() == nil {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestShop_RedeemSignIn(t *testing.T) {
+	b := newBench(t)
+	d, _ := b.distributor("room-a", 1_000)
+	viewer := b.viewer(b.hqRoom())
+	for _, actor := range []Actor{viewer, {Role: RoleDistributor, Distributor: d.ID}} {
+		_, err := b.CreateSignInLink(t.Context(), actor, Who{Distributor: d.ID})
+		wantCode(t, err, CodeForbidden)
+	}
+	for _, who := range []Who{{}, {Distributor: "dst_x"}, {Distributor: d.ID, Staff: b.owner.Staff}} {
+		_, err := b.CreateSignInLink(t.Context(), b.owner, who)
+		wantCode(t, err, CodeNotFound)
+	}
+	token, err := b.CreateSignInLink(t.Context(), b.owner, Who{Distributor: d.ID})
+	b.must(err)
+	late, err := b.CreateSignInLink(t.Context(), b.owner, Who{Staff: b.owner.Staff})
+	b.must(err)
+
+	const callers = 20
+	var opened []string
+	var mu sync.Mutex // guards opened
+	var wg sync.WaitGroup
+	for range callers {
+		// ends by itself; wg.Wait below sees to it
+		wg.Go(func() {
+			session, actor, err := b.RedeemSignIn(t.Context(), token)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				wantCode(t, err, CodeUsedToken)
+				return
+			}
+			if actor.Role != RoleDistributor || actor.Distributor != d.ID {
+				t.Errorf("actor is %+v", actor)
+			}
+			opened = append(opened, session)
+		})
+	}
+	wg.Wait()
+	if len(opened) != 1 {
+		t.Errorf("%d sessions by one link", len(opened))
+	}
+	_, _, err = b.RedeemSignIn(t.Context(), linkPrefix+"x")
+	wantCode(t, err, CodeBadToken)
+	b.clock.advance(linkLife)
+	_, _, err = b.RedeemSignIn(t.Context(), late)
+	wantCode(t, err, CodeExpiredToken)
+}
+
+func TestShop_CheckPublisher(t *testing.T) {
+	b := newBench(t)
+	key, err := b.CreateStageKey(t.Context(), b.owner, "OBS")
+	b.must(err)
+	p, err := b.CheckPublisher(key)
+	if err != nil || p.Label != "OBS" || p.TakeOver || !strings.HasPrefix(p.Key, "stk_") {
+		t.Errorf("publisher is %+v, %v", p, err)
+	}
+	ticket, err := b.SignStageTicket(b.owner, true)
+	b.must(err)
+	p, err = b.CheckPublisher(ticket)
+	if want := (Publisher{Key: "studio:" + string(b.owner.Staff), Label: "Owner", TakeOver: true}); err != nil || p != want {
+		t.Errorf("publisher is %+v, %v", p, err)
+	}
+	for _, odd := range []string{"", "sc_stk_", "st1.x.y", key[:len(key)-1], ticket + "A"} {
+		_, err = b.CheckPublisher(odd)
+		wantCode(t, err, CodeBadToken)
+	}
+	_, err = b.SignStageTicket(b.viewer(b.hqRoom()), true)
+	wantCode(t, err, CodeForbidden)
+	b.clock.advance(ticketLife)
+	_, err = b.CheckPublisher(ticket)
+	wantCode(t, err, CodeExpiredToken)
+	if _, err = b.CheckPublisher(key); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever reads the file finds no token, key or password that opens anything, and
+// the log holds nobody's phone number.
+func TestShop_secretsAtRest(t *testing.T) {
+	dir := t.TempDir()
+	b := openBench(t, dir, "CNY", newClock())
+	p := b.product(500, 5)
+	b.live()
+	contact := Contact{Name: "Han Meimei", Phone: "+8613912345678", Email: "han@example.com"}
+	b.pay(b.place(b.viewer(b.hqRoom()), contact, line(p, 1)))
+	key, err := b.CreateStageKey(t.Context(), b.owner, "OBS")
+	b.must(err)
+	link, err := b.CreateSignInLink(t.Context(), b.owner, Who{Staff: b.owner.Staff})
+	b.must(err)
+	session, _, err := b.RedeemSignIn(t.Context(), link)
+	b.must(err)
+	file, err := os.ReadFile(dir + "/" + storeFile)
+	b.must(err)
+	for _, secret := range []string{key, link, session} {
+		if strings.Contains(string(file), secret) {
+			t.Errorf("the file holds %q", secret)
+		}
+	}
+	b.view(func(r *records) {
+		r.src.Scan(bucketLog, nil, nil, func(_, value []byte) bool {
+			for _, private := range []string{contact.Name, contact.Phone, contact.Email, "Road 1"} {
+				if strings.Contains(string(value), private) {
+					t.Errorf("the log holds %q", private)
+				}
+			}
+			return true
+		})
+	})
+	info, err := os.Stat(dir + "/" + storeFile)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v, %v", info.Mode(), err)
+	}
+}
+
+func TestPassword_stored(t *testing.T) {
+	s := bare(t, newClock())
+	first, err := s.hashPassword(t.Context(), testPassword)
+	if err != nil || !strings.HasPrefix(first, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Fatalf("stored as %q, %v", first, err)
+	}
+	second, err := s.hashPassword(t.Context(), testPassword)
+	if err != nil || first == second {
+		t.Error("two people with one password can be told")
+	}
+	for stored, want := range map[string]bool{first: true, "": false, first[:len(first)-1]: false, "$argon2id$": false} {
+		if got, err := s.matches(t.Context(), testPassword, stored); err != nil || got != want {
+			t.Errorf("%q matches: %t, %v", stored, got, err)
+		}
+	}
+}
