@@ -1,0 +1,143 @@
+package sfu
+
+import (
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"shopcast/sfu/ring"
+)
+
+// packetBytes is the largest RTP packet we read; a publisher's packets fit an Ethernet frame.
+const packetBytes = 1600
+
+// upstream is the read loop of one layer of one track of a publisher.
+type upstream struct {
+	// static after construction
+	publisher *Publisher
+	track     *webrtc.TrackRemote
+	receiver  *webrtc.RTPReceiver
+	outlet    *outlet
+	codecs    map[uint8]ring.Codec // by the publisher's payload type
+	forwards  bool
+}
+
+// codecsByPayloadType lists what the publisher may send on a track.
+func codecsByPayloadType(receiver *webrtc.RTPReceiver) map[uint8]ring.Codec {
+	codecs := make(map[uint8]ring.Codec)
+	for _, c := range receiver.GetParameters().Codecs {
+		if codec, ok := codecOf(c.MimeType); ok {
+			codecs[uint8(c.PayloadType)] = codec
+		}
+	}
+	return codecs
+}
+
+// read forwards packets until the connection closes.
+func (u *upstream) read() {
+	stage := u.publisher.stage
+	buf := make([]byte, packetBytes)
+	for {
+		n, _, err := u.track.Read(buf)
+		if err != nil {
+			return // the session has ended; whoever ended it knows why
+		}
+		in, ok := u.parse(buf[:n])
+		if !ok {
+			stage.drops.add(dropMalformed, 1)
+			continue
+		}
+		w := u.outlet.write(u.publisher, in)
+		if w.stored {
+			stage.wakeShards()
+		}
+		if w.began {
+			stage.noteChange()
+		}
+		if w.askKey {
+			u.requestKey()
+		}
+	}
+}
+
+// parse reads one packet and copies its payload: the one copy on its way.
+func (u *upstream) parse(packet []byte) (inbound, bool) {
+	var header rtp.Header
+	n, err := header.Unmarshal(packet)
+	if err != nil {
+		return inbound{}, false
+	}
+	codec, ok := u.codecs[header.PayloadType]
+	if !ok {
+		return inbound{}, false
+	}
+	payload, ok := withoutPadding(packet[n:], header.Padding)
+	if !ok {
+		return inbound{}, false
+	}
+	// A payload that was nothing but padding goes on empty: its sequence number must not be missing.
+	return inbound{
+		codec: codec, sn: header.SequenceNumber, ts: header.Timestamp, marker: header.Marker,
+		payload: append(make([]byte, 0, len(payload)), payload...), at: time.Now(),
+	}, true
+}
+
+// withoutPadding cuts RTP padding off (RFC 3550 section 5.1: its last byte counts it).
+func withoutPadding(payload []byte, padded bool) ([]byte, bool) {
+	if !padded {
+		return payload, true
+	}
+	if len(payload) == 0 {
+		return nil, false
+	}
+	size := int(payload[len(payload)-1])
+	if size == 0 || size > len(payload) {
+		return nil, false
+	}
+	return payload[:len(payload)-size], true
+}
+
+// discard reads a layer that nobody gets.
+func (u *upstream) discard() {
+	buf := make([]byte, packetBytes)
+	for {
+		if _, _, err := u.track.Read(buf); err != nil {
+			return
+		}
+		u.publisher.stage.drops.add(dropSpareLayer, 1)
+	}
+}
+
+// readReports takes the publisher's sender reports until the connection closes. Reading also feeds
+// Pion's interceptors, so it is done for spare layers too.
+func (u *upstream) readReports() {
+	read := u.receiver.ReadRTCP
+	if rid := u.track.RID(); rid != "" {
+		read = func() ([]rtcp.Packet, interceptor.Attributes, error) { return u.receiver.ReadSimulcastRTCP(rid) }
+	}
+	for {
+		packets, _, err := read()
+		if err != nil {
+			return
+		}
+		now := time.Now()
+		for _, packet := range packets {
+			if report, ok := packet.(*rtcp.SenderReport); ok && u.forwards && report.SSRC == uint32(u.track.SSRC()) {
+				u.publisher.clock.observe(fromNTP(report.NTPTime), now)
+				u.outlet.noteReport(u.publisher, report.NTPTime, report.RTPTime)
+			}
+		}
+	}
+}
+
+// requestKey asks the publisher for a key frame. OBS does not listen, browsers do.
+func (u *upstream) requestKey() {
+	u.publisher.stage.keyRequests.Add(1)
+	err := u.publisher.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(u.track.SSRC())}})
+	if err != nil {
+		u.publisher.engine.log.Debug("key frame request failed", "error", err)
+	}
+}
