@@ -1,0 +1,307 @@
+package signaling
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"shopcast/shop"
+)
+
+// tickEvery is how often gathered news goes out: chat, counts, stock and sums
+// travel at most this often, however fast they change.
+const tickEvery = 100 * time.Millisecond
+
+// maxInbox bounds the events waiting for the hub. Beyond it they are dropped and
+// every client is told to come back, which gives it a fresh snapshot.
+const maxInbox = 65_536
+
+// set is a set of clients.
+type set map[*client]struct{}
+
+// hub knows who is connected and brings the shop's events and the talk to them.
+type hub struct {
+	server *Server       // static after construction
+	wake   chan struct{} // static after construction; holds one token
+
+	mu          sync.Mutex // guards the fields below
+	all         set
+	rooms       map[shop.RoomID]set
+	viewers     map[shop.ViewerID]set
+	desks       map[shop.DistributorID]set
+	studios     set
+	chat        chatBook
+	inbox       []shop.Event
+	overflow    bool
+	stageDirty  bool
+	dirtyRooms  map[shop.RoomID]struct{}
+	dirtyStock  map[shop.SKU]struct{}
+	dirtyTotals map[shop.DistributorID]struct{}
+	chatDropped uint64
+}
+
+func newHub(s *Server) *hub {
+	return &hub{
+		server: s, wake: make(chan struct{}, 1),
+		all: set{}, rooms: map[shop.RoomID]set{}, viewers: map[shop.ViewerID]set{},
+		desks: map[shop.DistributorID]set{}, studios: set{},
+		chat:       newChatBook(),
+		dirtyRooms: map[shop.RoomID]struct{}{}, dirtyStock: map[shop.SKU]struct{}{},
+		dirtyTotals: map[shop.DistributorID]struct{}{},
+	}
+}
+
+// join makes a greeted client reachable.
+func (h *hub) join(c *client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all[c] = struct{}{}
+	switch c.face {
+	case FaceRoom:
+		add(h.rooms, c.room.ID, c)
+		add(h.viewers, c.actor.Viewer, c)
+		h.dirtyRooms[c.room.ID] = struct{}{}
+	case FaceStudio:
+		h.studios[c] = struct{}{}
+	case FaceDesk:
+		add(h.desks, c.actor.Distributor, c)
+	}
+}
+
+// leave forgets a client; it may never have joined.
+func (h *hub) leave(c *client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.all[c]; !ok {
+		return
+	}
+	delete(h.all, c)
+	switch c.face {
+	case FaceRoom:
+		remove(h.rooms, c.room.ID, c)
+		remove(h.viewers, c.actor.Viewer, c)
+		h.dirtyRooms[c.room.ID] = struct{}{}
+	case FaceStudio:
+		delete(h.studios, c)
+	case FaceDesk:
+		remove(h.desks, c.actor.Distributor, c)
+	}
+}
+
+func add[K comparable](index map[K]set, key K, c *client) {
+	if index[key] == nil {
+		index[key] = set{}
+	}
+	index[key][c] = struct{}{}
+}
+
+func remove[K comparable](index map[K]set, key K, c *client) {
+	delete(index[key], c)
+	if len(index[key]) == 0 {
+		delete(index, key)
+	}
+}
+
+// viewersOf counts the sockets in a room.
+func (h *hub) viewersOf(id shop.RoomID) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.rooms[id])
+}
+
+func (h *hub) closeAll(code int, reason string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.all {
+		c.out.close(code, reason) // the write pump ends the connection after the goodbye
+	}
+}
+
+// post takes events from the shop's committer and never blocks it.
+func (h *hub) post(events []shop.Event) {
+	h.mu.Lock()
+	if len(h.inbox)+len(events) > maxInbox {
+		h.inbox, h.overflow = nil, true
+	} else {
+		h.inbox = append(h.inbox, events...)
+	}
+	h.mu.Unlock()
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (h *hub) touchStage() {
+	h.mu.Lock()
+	h.stageDirty = true
+	h.mu.Unlock()
+}
+
+// run brings events at once and gathered news on each tick, until ctx ends.
+func (h *hub) run(ctx context.Context) {
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.wake:
+			h.deliver()
+		case <-ticker.C:
+			h.tick()
+		}
+	}
+}
+
+func (h *hub) deliver() {
+	h.mu.Lock()
+	events, overflow := h.inbox, h.overflow
+	h.inbox, h.overflow = nil, false
+	h.mu.Unlock()
+	if overflow {
+		h.closeAll(CloseComeBack, "too much happened at once")
+		return
+	}
+	for i := range events {
+		h.deliverEvent(&events[i])
+	}
+}
+
+func (h *hub) deliverEvent(event *shop.Event) {
+	switch {
+	case event.Order != nil:
+		h.orderChanged(event.Order)
+	case event.Show != nil:
+		h.showChanged(event.Show)
+	case event.Product != nil:
+		h.productChanged(event.Product)
+	case event.Cart != nil:
+		h.toViewer(event.Cart.Viewer, preparePush("cart", wireCart(event.Cart)))
+	case event.Room != nil:
+		h.roomChanged(event.Room)
+	case event.Distributor != nil:
+		h.distributorChanged(event.Distributor)
+	case event.Balance != nil:
+		h.totalsChanged(event.Balance.Distributor)
+	case event.Type == shop.EventAccess:
+		h.recheckSessions()
+	}
+}
+
+func (h *hub) showChanged(show *shop.Show) {
+	message := preparePush("show", wireShow(show))
+	pin := preparePush("pin", PinInfo{Product: string(show.Pinned)})
+	h.toAll(message)
+	h.toAll(pin)
+	if show.State == shop.ShowEnded {
+		h.server.cfg.Stage.CloseViewers()
+	}
+}
+
+func (h *hub) productChanged(product *shop.Product) {
+	full := preparePush("product", wireProduct(product, true))
+	public := preparePush("product", wireProduct(product, false))
+	if !product.OnShelf {
+		public = preparePush("product.gone", ProductGone{ID: string(product.ID)})
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.all {
+		if c.face == FaceStudio {
+			c.send(full)
+		} else {
+			c.send(public)
+		}
+	}
+}
+
+func (h *hub) orderChanged(order *shop.Order) {
+	views := h.server.views()
+	h.toViewer(order.Viewer, preparePush("order", views.order(order, FaceRoom)))
+	h.toStudios(preparePush("order", views.order(order, FaceStudio)))
+	if id := order.Attribution.Distributor; id != "" {
+		h.toDesks(id, preparePush("order", views.order(order, FaceDesk)))
+	}
+	h.mu.Lock()
+	for _, line := range order.Lines {
+		h.dirtyStock[line.SKU] = struct{}{}
+	}
+	h.mu.Unlock()
+	h.totalsChanged(order.Attribution.Distributor)
+}
+
+func (h *hub) totalsChanged(id shop.DistributorID) {
+	h.mu.Lock()
+	h.dirtyTotals[id] = struct{}{}
+	h.mu.Unlock()
+}
+
+func (h *hub) roomChanged(room *shop.Room) {
+	message := preparePush("room", h.server.views().room(room))
+	h.toStudios(message)
+	if room.Distributor != "" {
+		h.toDesks(room.Distributor, message)
+	}
+}
+
+func (h *hub) distributorChanged(d *shop.Distributor) {
+	message := preparePush("distributor", h.server.views().distributor(d))
+	h.toStudios(message)
+	h.toDesks(d.ID, message)
+}
+
+// recheckSessions closes the sockets whose session is over.
+func (h *hub) recheckSessions() {
+	h.mu.Lock()
+	var signedIn []*client
+	for c := range h.all {
+		if c.face != FaceRoom {
+			signedIn = append(signedIn, c)
+		}
+	}
+	h.mu.Unlock()
+	for _, c := range signedIn {
+		if _, err := h.server.cfg.Shop.Session(c.session); err != nil {
+			c.out.close(CloseSignIn, "signed out")
+		}
+	}
+}
+
+func (h *hub) toAll(message *websocket.PreparedMessage) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sendTo(h.all, message)
+}
+
+func (h *hub) toStudios(message *websocket.PreparedMessage) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sendTo(h.studios, message)
+}
+
+func (h *hub) toDesks(id shop.DistributorID, message *websocket.PreparedMessage) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sendTo(h.desks[id], message)
+}
+
+func (h *hub) toViewer(id shop.ViewerID, message *websocket.PreparedMessage) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sendTo(h.viewers[id], message)
+}
+
+func sendTo(clients set, message *websocket.PreparedMessage) {
+	for c := range clients {
+		c.send(message)
+	}
+}
+
+func offerTo(clients set, message *websocket.PreparedMessage) {
+	for c := range clients {
+		c.out.offer(message)
+	}
+}

@@ -1,0 +1,536 @@
+package signaling
+
+import "encoding/json"
+
+// Limits of the socket. A message beyond one is answered with an error or, where
+// the peer is plainly not ours, ends the connection with CloseProtocol.
+const (
+	MaxMessageBytes = 64 << 10 // one frame from a client; SDP is the largest
+	MaxChatRunes    = 200
+	MaxNickRunes    = 24
+	ChatHistory     = 60 // lines a room remembers for those who join
+)
+
+// Close codes tell a client whether to come back.
+const (
+	CloseComeBack = 4000 // the server restarts, or the client read too slowly: reconnect and resume
+	CloseSignIn   = 4001 // the ticket or session is no longer good: load the page again
+	CloseProtocol = 4002 // the client broke the protocol: do not come back
+)
+
+// Face is the kind of page behind a socket.
+type Face string
+
+// The faces.
+const (
+	FaceRoom   Face = "room"
+	FaceStudio Face = "studio"
+	FaceDesk   Face = "desk"
+)
+
+// Request is a client's envelope. ID is the client's own and comes back in the Reply.
+type Request struct {
+	T  string          `json:"t"`
+	ID string          `json:"id"`
+	D  json.RawMessage `json:"d"`
+}
+
+// Reply answers one Request. T is "ok" or "error".
+type Reply struct {
+	T  string `json:"t"`
+	ID string `json:"id"`
+	D  any    `json:"d"`
+}
+
+// Push is what the server says unasked.
+type Push struct {
+	T string `json:"t"`
+	D any    `json:"d"`
+}
+
+// Failure is D of an "error" reply. Code is one of the shop's codes, or
+// "bad_message", "unknown_type", "hello_first", "no_media".
+type Failure struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Field   string `json:"field,omitempty"`
+}
+
+// Nothing is the payload of a message that carries none.
+type Nothing struct{}
+
+// Hello opens every connection. Room pages bring the visit ticket their page was
+// rendered with; studio and desk are known by their session cookie.
+type Hello struct {
+	Face   Face   `json:"face"`
+	Ticket string `json:"ticket,omitempty"`
+	Nick   string `json:"nick,omitempty"`
+	Since  int64  `json:"since,omitempty"` // seq of the last chat line already shown
+}
+
+// Welcome answers Hello with all a page needs to draw itself: a snapshot, so that
+// a resumed connection and a first one are the same thing.
+type Welcome struct {
+	ServerMS int64       `json:"server_ms"` // Unix ms of the server's clock
+	Brand    BrandInfo   `json:"brand"`
+	Show     ShowInfo    `json:"show"`
+	Stage    StageInfo   `json:"stage"`
+	Products []Product   `json:"products"` // room: on the shelf only
+	Chat     []ChatLine  `json:"chat"`     // after Hello.Since; studio: of all rooms
+	Orders   []Order     `json:"orders"`   // newest first; room: the viewer's own, desk: theirs, studio: the latest 200
+	Room     *RoomState  `json:"room,omitempty"`
+	Studio   *StudioInfo `json:"studio,omitempty"`
+	Desk     *DeskInfo   `json:"desk,omitempty"`
+}
+
+// BrandInfo is what every page knows of the brand.
+type BrandInfo struct {
+	Name      string   `json:"name"`
+	Currency  string   `json:"currency"`  // ISO 4217
+	Exponent  int      `json:"exponent"`  // digits after the point
+	Providers []string `json:"providers"` // payment providers on offer: "manual", "demo"
+}
+
+// ShowInfo is the show as pages see it. Times are Unix ms, 0 = not yet.
+type ShowInfo struct {
+	ID        string `json:"id"`
+	Title     string `json:"title"`
+	State     string `json:"state"` // draft, live, ended
+	StartedMS int64  `json:"started_ms"`
+	EndedMS   int64  `json:"ended_ms"`
+	Pinned    string `json:"pinned"` // product id or empty
+}
+
+// StageInfo says whether HQ's picture is arriving.
+type StageInfo struct {
+	Live    bool   `json:"live"`
+	Video   string `json:"video"` // codec, "" when no video arrives
+	Audio   string `json:"audio"`
+	Source  string `json:"source"`   // studio only: the key's label
+	Bitrate int64  `json:"bitrate"`  // studio only: bits/s over the last second or two
+	SinceMS int64  `json:"since_ms"` // Unix ms when the present publisher came
+}
+
+// RoomState is what a viewer's page knows beyond the show.
+type RoomState struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Distributor string `json:"distributor"` // name; empty in HQ's room
+	Viewers     int    `json:"viewers"`
+	Nick        string `json:"nick"`
+	Cart        Cart   `json:"cart"`
+}
+
+// StudioInfo is what HQ sees beyond the show.
+type StudioInfo struct {
+	Name         string            `json:"name"` // who is signed in
+	Distributors []DistributorInfo `json:"distributors"`
+	Rooms        []RoomInfo        `json:"rooms"`
+	Totals       Totals            `json:"totals"`
+	WhipURL      string            `json:"whip_url"`
+}
+
+// DeskInfo is what a distributor sees of their own.
+type DeskInfo struct {
+	Distributor DistributorInfo `json:"distributor"`
+	Rooms       []RoomInfo      `json:"rooms"`
+	Totals      Totals          `json:"totals"`
+}
+
+// DistributorInfo is a distributor on studio and on their own desk.
+type DistributorInfo struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	State  string `json:"state"`
+	RateBP int32  `json:"rate_bp"` // 1/10,000 of net
+	Totals Totals `json:"totals"`
+}
+
+// RoomInfo is a room in a list. Link carries the signed room token.
+type RoomInfo struct {
+	ID          string `json:"id"`
+	Slug        string `json:"slug"`
+	Name        string `json:"name"`
+	Distributor string `json:"distributor"` // id; empty for HQ
+	Viewers     int    `json:"viewers"`
+	Link        string `json:"link"`
+}
+
+// Totals sums orders, in minor units. Studio: the brand's; desk: the distributor's.
+type Totals struct {
+	Orders          int   `json:"orders"` // paid
+	SalesMinor      int64 `json:"sales_minor"`
+	CommissionMinor int64 `json:"commission_minor"` // pending; studio: of all distributors
+}
+
+// Product is a product on every face. Sold and Reserved are 0 outside the studio.
+type Product struct {
+	ID          string `json:"id"`
+	SKU         string `json:"sku"`
+	Number      int    `json:"number"`
+	Title       string `json:"title"`
+	Description string `json:"description"`
+	Picture     string `json:"picture"` // URL path or empty
+	PriceMinor  int64  `json:"price_minor"`
+	Available   int64  `json:"available"`
+	Reserved    int64  `json:"reserved"`
+	Sold        int64  `json:"sold"`
+	OnShelf     bool   `json:"on_shelf"`
+}
+
+// Cart is the viewer's bag; prices come from the products.
+type Cart struct {
+	Lines []CartLine `json:"lines"`
+}
+
+// CartLine is one product in the bag.
+type CartLine struct {
+	SKU string `json:"sku"`
+	Qty int64  `json:"qty"`
+}
+
+// OrderLine is a product as ordered.
+type OrderLine struct {
+	SKU       string `json:"sku"`
+	Title     string `json:"title"`
+	Qty       int64  `json:"qty"`
+	UnitMinor int64  `json:"unit_minor"`
+	NetMinor  int64  `json:"net_minor"`
+}
+
+// Order is an order on every face. What a face may not know is left empty: a desk
+// sees a masked buyer, a viewer no commission.
+type Order struct {
+	ID              string      `json:"id"`
+	State           string      `json:"state"`         // reserved, paid, expired, cancelled
+	PaymentState    string      `json:"payment_state"` // none, pending, captured, failed
+	Provider        string      `json:"provider"`
+	PayURL          string      `json:"pay_url"` // buyer only, while payable
+	Lines           []OrderLine `json:"lines"`
+	TotalMinor      int64       `json:"total_minor"`
+	PlacedMS        int64       `json:"placed_ms"`
+	PayByMS         int64       `json:"pay_by_ms"`
+	PaidMS          int64       `json:"paid_ms"`
+	Room            string      `json:"room"`             // name
+	Distributor     string      `json:"distributor"`      // name, empty = HQ
+	DistributorID   string      `json:"distributor_id"`   // studio and desk
+	Reason          string      `json:"reason"`           // studio and desk: why it is theirs
+	CommissionMinor int64       `json:"commission_minor"` // studio and desk
+	Buyer           string      `json:"buyer"`            // name; desk: masked
+	Phone           string      `json:"phone"`            // desk: masked
+	Email           string      `json:"email"`            // desk: masked
+	Address         string      `json:"address"`          // studio and buyer
+}
+
+// ChatLine is one line of chat. From is "viewer", "brand" or "distributor".
+type ChatLine struct {
+	Seq    int64  `json:"seq"` // rises over the whole server's run; unix ms based, so also across restarts
+	ID     string `json:"id"`
+	Key    string `json:"key"` // the author's own key, so that their page finds its line again
+	From   string `json:"from"`
+	Nick   string `json:"nick"`
+	Text   string `json:"text"`
+	AtMS   int64  `json:"at_ms"`
+	RoomID string `json:"room_id"` // empty = said to all rooms
+	Room   string `json:"room"`    // name; studio only
+}
+
+// ---- media
+
+// Offer carries the server's SDP offer for one media connection.
+type Offer struct {
+	Media string `json:"media"` // id of the connection
+	SDP   string `json:"sdp"`
+}
+
+// Answer carries the browser's SDP answer.
+type Answer struct {
+	Media string `json:"media"`
+	SDP   string `json:"sdp"`
+}
+
+// Candidate is one trickled ICE candidate of the browser ("" ends them).
+type Candidate struct {
+	Media     string `json:"media"`
+	Candidate string `json:"candidate"`
+	Mid       string `json:"mid"`
+}
+
+// MediaRef names a media connection.
+type MediaRef struct {
+	Media string `json:"media"`
+}
+
+// Playing reports that the browser has shown a frame; FirstFrameMS counts from the watch request.
+type Playing struct {
+	Media        string `json:"media"`
+	FirstFrameMS int64  `json:"first_frame_ms"`
+}
+
+// ---- commands of a room
+
+// ChatSay says a line. Key makes a retry harmless. RoomID is for the studio only
+// (empty = all rooms); other faces speak in their own room.
+type ChatSay struct {
+	Key    string `json:"key"`
+	Text   string `json:"text"`
+	RoomID string `json:"room_id,omitempty"`
+}
+
+// ChatNick sets the name a viewer chats under.
+type ChatNick struct {
+	Nick string `json:"nick"`
+}
+
+// ChatRef names a chat line.
+type ChatRef struct {
+	ID string `json:"id"`
+}
+
+// CartSet sets how many of a SKU are in the bag (1…99).
+type CartSet struct {
+	SKU string `json:"sku"`
+	Qty int64  `json:"qty"`
+}
+
+// SKURef names a SKU.
+type SKURef struct {
+	SKU string `json:"sku"`
+}
+
+// CheckoutPlace places the order. Key is a ULID the page made when the sheet
+// opened; the same key with the same body answers with the same order. Lines hold
+// the prices the buyer saw; others are answered with price_changed.
+type CheckoutPlace struct {
+	Key      string         `json:"key"`
+	Lines    []CheckoutLine `json:"lines"`
+	Name     string         `json:"name"`
+	Phone    string         `json:"phone"`
+	Email    string         `json:"email"`
+	Address  string         `json:"address"`
+	Provider string         `json:"provider"`
+}
+
+// CheckoutLine is one line of CheckoutPlace.
+type CheckoutLine struct {
+	SKU       string `json:"sku"`
+	Qty       int64  `json:"qty"`
+	UnitMinor int64  `json:"unit_minor"`
+}
+
+// OrderRef names an order.
+type OrderRef struct {
+	ID string `json:"id"`
+}
+
+// OrderPay asks for a payment of a reserved order, again or with another provider.
+type OrderPay struct {
+	ID       string `json:"id"`
+	Provider string `json:"provider"`
+}
+
+// ---- commands of the studio
+
+// ShowStart begins a show (a new one when the last has ended).
+type ShowStart struct {
+	Title string `json:"title"`
+}
+
+// ProductSave makes a product (ID empty, Key set) or changes one. AddStock is added to what is there.
+type ProductSave struct {
+	ID          string `json:"id,omitempty"`
+	Key         string `json:"key,omitempty"`
+	Title       string `json:"title"`
+	Description string `json:"description"`
+	Picture     string `json:"picture,omitempty"` // picture id from POST /api/pictures; empty keeps the old one
+	PriceMinor  int64  `json:"price_minor"`
+	AddStock    int64  `json:"add_stock"`
+}
+
+// ProductShelf puts a product on the shelf or takes it off.
+type ProductShelf struct {
+	ID string `json:"id"`
+	On bool   `json:"on"`
+}
+
+// ProductRef names a product; an empty id unpins.
+type ProductRef struct {
+	ID string `json:"id"`
+}
+
+// DistributorCreate makes a distributor and their first room. Key is a ULID.
+type DistributorCreate struct {
+	Key    string `json:"key"`
+	Name   string `json:"name"`
+	RateBP int32  `json:"rate_bp"`
+	Slug   string `json:"slug"`
+}
+
+// DistributorCreated hands over what the new distributor needs.
+type DistributorCreated struct {
+	Distributor DistributorInfo `json:"distributor"`
+	Room        RoomInfo        `json:"room"`
+	SignInURL   string          `json:"sign_in_url"` // one use, 7 days
+}
+
+// DistributorSet suspends or reactivates a distributor and sets their rate.
+type DistributorSet struct {
+	ID     string `json:"id"`
+	State  string `json:"state"`
+	RateBP int32  `json:"rate_bp"`
+}
+
+// DistributorRef names a distributor.
+type DistributorRef struct {
+	ID string `json:"id"`
+}
+
+// RoomCreate makes one more room. DistributorID empty = HQ. Key is a ULID.
+type RoomCreate struct {
+	Key           string `json:"key"`
+	DistributorID string `json:"distributor_id"`
+	Name          string `json:"name"`
+	Slug          string `json:"slug"`
+}
+
+// Link is a one-time link.
+type Link struct {
+	URL string `json:"url"`
+}
+
+// StageTicketAsk asks for the right to publish from this page. TakeOver pushes
+// out a publisher that came with another key.
+type StageTicketAsk struct {
+	TakeOver bool `json:"take_over"`
+}
+
+// StageTicket is a bearer token for POST /whip, good for 12 hours.
+type StageTicket struct {
+	Bearer string `json:"bearer"`
+}
+
+// StageKeyCreate makes a stage key for OBS and other encoders.
+type StageKeyCreate struct {
+	Label string `json:"label"`
+}
+
+// StageKey is shown once.
+type StageKey struct {
+	Key     string `json:"key"`
+	WhipURL string `json:"whip_url"`
+}
+
+// ---- pushes
+
+// PinInfo says which product is being explained; empty = none.
+type PinInfo struct {
+	Product string `json:"product"`
+}
+
+// ProductGone takes a product off a room page.
+type ProductGone struct {
+	ID string `json:"id"`
+}
+
+// ChatLines carries one or more lines, oldest first.
+type ChatLines struct {
+	Lines []ChatLine `json:"lines"`
+}
+
+// Presence says how many viewers a room has; studio and desk get one per changed room.
+type Presence struct {
+	Rooms []RoomViewers `json:"rooms"`
+}
+
+// RoomViewers is one room's count.
+type RoomViewers struct {
+	RoomID  string `json:"room_id"`
+	Viewers int    `json:"viewers"`
+}
+
+// MediaGone says that a media connection has ended; the page asks to watch again.
+type MediaGone struct {
+	Media  string `json:"media"`
+	Reason string `json:"reason"` // failed, show_ended, server
+}
+
+// Pong answers a ping.
+type Pong struct {
+	ServerMS int64 `json:"server_ms"`
+}
+
+// call is one row of the protocol: what a client may ask, on which faces, and what comes back.
+type call struct {
+	t     string
+	faces []Face
+	in    any
+	out   any
+	about string
+}
+
+// calls is the client's half of the protocol; protocol.ts and docs/protocol.md are made from it.
+func calls() []call {
+	room, studio, desk := FaceRoom, FaceStudio, FaceDesk
+	everyone := []Face{room, studio, desk}
+	viewer, hq := []Face{room}, []Face{studio}
+	watchers := []Face{room, studio}
+	return []call{
+		{"hello", everyone, Hello{}, Welcome{}, "Opens the connection; must be first and only once."},
+		{"ping", everyone, Nothing{}, Pong{}, "Every 10 s, so that a dead connection is noticed."},
+		{"watch", watchers, Nothing{}, Offer{}, "Asks for HQ's picture and sound."},
+		{"answer", watchers, Answer{}, Nothing{}, "The browser's SDP answer to an offer."},
+		{"candidate", watchers, Candidate{}, Nothing{}, "A trickled ICE candidate."},
+		{"unwatch", watchers, MediaRef{}, Nothing{}, "Ends a media connection."},
+		{"playing", watchers, Playing{}, Nothing{}, "A frame is on the screen."},
+		{"chat.say", everyone, ChatSay{}, ChatLine{}, "Says a line."},
+		{"chat.nick", viewer, ChatNick{}, Nothing{}, "Sets the viewer's chat name."},
+		{"chat.delete", []Face{studio, desk}, ChatRef{}, Nothing{}, "Removes a line everywhere; a desk only in its own rooms."},
+		{"cart.set", viewer, CartSet{}, Cart{}, "Sets a quantity in the bag."},
+		{"cart.remove", viewer, SKURef{}, Cart{}, "Takes a product out of the bag."},
+		{"checkout.place", viewer, CheckoutPlace{}, Order{}, "Places the order and reserves the stock for 15 minutes."},
+		{"order.pay", viewer, OrderPay{}, Order{}, "Starts another payment of a reserved order."},
+		{"order.cancel", watchers, OrderRef{}, Order{}, "Gives the reserved stock back."},
+		{"order.confirm", hq, OrderRef{}, Order{}, "HQ has received a manual payment."},
+		{"show.start", hq, ShowStart{}, ShowInfo{}, "Opens the doors."},
+		{"show.end", hq, Nothing{}, ShowInfo{}, "Ends the show for every room."},
+		{"product.save", hq, ProductSave{}, Product{}, "Makes or changes a product."},
+		{"product.shelf", hq, ProductShelf{}, Product{}, "Puts a product on the shelf or takes it off."},
+		{"product.pin", hq, ProductRef{}, ShowInfo{}, "Shows a product as being explained now."},
+		{"distributor.create", hq, DistributorCreate{}, DistributorCreated{}, "Makes a distributor with a room."},
+		{"distributor.set", hq, DistributorSet{}, DistributorInfo{}, "Suspends, reactivates, sets the rate."},
+		{"distributor.link", hq, DistributorRef{}, Link{}, "A new one-time sign-in link for a desk."},
+		{"room.create", hq, RoomCreate{}, RoomInfo{}, "Makes one more room."},
+		{"stage.ticket", hq, StageTicketAsk{}, StageTicket{}, "The right to publish from the studio page."},
+		{"stage.key", hq, StageKeyCreate{}, StageKey{}, "A stage key for an encoder; shown once."},
+	}
+}
+
+// push is one row of the server's half of the protocol.
+type push struct {
+	t     string
+	faces []Face
+	d     any
+	about string
+}
+
+// pushes is the server's half of the protocol.
+func pushes() []push {
+	room, studio, desk := FaceRoom, FaceStudio, FaceDesk
+	everyone := []Face{room, studio, desk}
+	return []push{
+		{"show", everyone, ShowInfo{}, "The show began, ended or was renamed."},
+		{"stage", everyone, StageInfo{}, "HQ's picture came or went."},
+		{"product", everyone, Product{}, "A product is new or changed (price, stock, words)."},
+		{"product.gone", []Face{room}, ProductGone{}, "A product left the shelf."},
+		{"pin", everyone, PinInfo{}, "Another product is being explained."},
+		{"chat", everyone, ChatLines{}, "Lines of chat."},
+		{"chat.gone", everyone, ChatRef{}, "A line was removed."},
+		{"presence", everyone, Presence{}, "Viewer counts; a room gets its own only."},
+		{"cart", []Face{room}, Cart{}, "The bag changed, maybe in another tab."},
+		{"order", everyone, Order{}, "An order is new or changed."},
+		{"totals", []Face{studio, desk}, Totals{}, "Sums changed."},
+		{"distributor", []Face{studio, desk}, DistributorInfo{}, "A distributor is new or changed."},
+		{"room", []Face{studio, desk}, RoomInfo{}, "A room is new or changed."},
+		{"media.gone", []Face{room, studio}, MediaGone{}, "A media connection has ended."},
+	}
+}

@@ -1,0 +1,246 @@
+package signaling
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+
+	"shopcast/sfu"
+	"shopcast/shop"
+)
+
+// Config is what a Server needs from the outside.
+type Config struct {
+	Shop    *shop.Shop
+	Stage   *sfu.Stage
+	Log     *slog.Logger
+	Now     func() time.Time
+	BaseURL string // origin of all links handed out, such as "https://live.brand.com"
+	// Session reads the session token a browser sent with its upgrade; "" when none.
+	Session func(*http.Request) string
+	// Origin tells under which scheme and host a browser sees a request; tickets are bound to it.
+	Origin func(*http.Request) string
+	// MaxClients and MaxPerAddress bound the open sockets; 0 = 50,000 and 2,000.
+	MaxClients    int
+	MaxPerAddress int
+}
+
+// Server holds the open sockets and the two media doors.
+type Server struct {
+	// static after construction
+	cfg      Config
+	hub      *hub
+	handlers map[string]handler
+	upgrader websocket.Upgrader
+	touches  *touchGate
+	ctx      context.Context // ends at Close
+	stop     context.CancelFunc
+
+	// waits for every goroutine of a client and for the hub's loop
+	running sync.WaitGroup
+
+	mu         sync.Mutex // guards the fields below
+	perAddress map[netip.Addr]int
+	admitted   int // sockets being opened or open
+	open       set
+	closed     bool
+}
+
+// New returns a Server and starts its hub. Close ends both.
+func New(cfg Config) *Server {
+	if cfg.MaxClients == 0 {
+		cfg.MaxClients = 50_000
+	}
+	if cfg.MaxPerAddress == 0 {
+		cfg.MaxPerAddress = 2_000
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Server{
+		cfg:        cfg,
+		handlers:   handlers(),
+		touches:    newTouchGate(cfg.Now),
+		ctx:        ctx,
+		stop:       stop,
+		perAddress: map[netip.Addr]int{},
+		open:       set{},
+	}
+	s.hub = newHub(s)
+	s.upgrader = websocket.Upgrader{
+		ReadBufferSize:   1 << 10,
+		WriteBufferSize:  1 << 10,
+		WriteBufferPool:  &sync.Pool{},
+		HandshakeTimeout: 5 * time.Second,
+		CheckOrigin:      sameOrigin,
+	}
+	// The hub's loop is stopped by Close through ctx.
+	s.running.Go(func() { s.hub.run(ctx) })
+	return s
+}
+
+// Register adds /ws, /whip and /whep to mux.
+func (s *Server) Register(mux *http.ServeMux) {
+	mux.HandleFunc("GET /ws", s.serveSocket)
+	s.registerMedia(mux)
+}
+
+// Notify takes the shop's events; it never blocks. It is the function shop calls after each commit.
+func (s *Server) Notify(events []shop.Event) { s.hub.post(events) }
+
+// StageChanged takes the stage's news; it never blocks.
+func (s *Server) StageChanged(sfu.StageState) { s.hub.touchStage() }
+
+// Close tells every client to come back, ends their connections and returns when
+// all goroutines of the server have ended.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.open {
+		c.out.close(CloseComeBack, "server restarts")
+	}
+	s.mu.Unlock()
+	s.stop()
+	s.running.Wait()
+}
+
+// sameOrigin refuses cross-site upgrades. A missing Origin is a native client: it
+// may connect, but its cookies are not looked at (see serveSocket).
+func sameOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	parsed, err := url.Parse(origin)
+	return err == nil && parsed.User == nil && parsed.Host != "" && strings.EqualFold(parsed.Host, r.Host)
+}
+
+func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
+	addr := clientAddr(r)
+	if err := s.admit(addr); err != nil {
+		problem(w, http.StatusServiceUnavailable, "busy", err.Error())
+		return
+	}
+	conn, err := s.upgrader.Upgrade(w, r, nil)
+	if err != nil { // the upgrader has answered
+		s.release(addr)
+		return
+	}
+	session := ""
+	if r.Header.Get("Origin") != "" {
+		session = s.cfg.Session(r)
+	}
+	s.start(newClient(s, conn, addr, s.cfg.Origin(r), session))
+}
+
+// start runs a client's two pumps, unless the server has closed in the meantime.
+func (s *Server) start(c *client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = c.conn.Close() //nolint:errcheck // the process ends
+		return
+	}
+	s.open[c] = struct{}{}
+	// The write pump is stopped by its outbox closing, which the read pump does on its way out.
+	s.running.Go(c.writePump)
+	// The read pump is stopped by the connection failing or by Close.
+	s.running.Go(func() {
+		c.readPump()
+		s.mu.Lock()
+		delete(s.open, c)
+		s.mu.Unlock()
+		s.release(c.addr)
+	})
+}
+
+var (
+	errFull       = errors.New("this server has no room for another connection")
+	errPerAddress = errors.New("too many connections from this address")
+)
+
+func (s *Server) admit(addr netip.Addr) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.admitted >= s.cfg.MaxClients {
+		return errFull
+	}
+	if s.perAddress[addr] >= s.cfg.MaxPerAddress {
+		return errPerAddress
+	}
+	s.admitted++
+	s.perAddress[addr]++
+	return nil
+}
+
+func (s *Server) release(addr netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.admitted--
+	if s.perAddress[addr]--; s.perAddress[addr] == 0 {
+		delete(s.perAddress, addr)
+	}
+}
+
+// clientAddr is the peer's address, IPv6 cut to its /64: one household, one address.
+func clientAddr(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr = addr.Unmap()
+	if addr.Is6() {
+		prefix, err := addr.WithZone("").Prefix(64)
+		if err == nil {
+			return prefix.Addr()
+		}
+	}
+	return addr
+}
+
+// touchGate bounds how many visits of one network (IPv4 /24) may qualify by
+// watching alone: 20 a minute. Those above it stay unbound until they act.
+type touchGate struct {
+	now func() time.Time // static after construction
+
+	mu   sync.Mutex // guards nets
+	nets map[netip.Addr]*rate.Limiter
+}
+
+// maxGateNets bounds the gate's memory; beyond it the gate forgets and starts anew.
+const maxGateNets = 10_000
+
+func newTouchGate(now func() time.Time) *touchGate {
+	return &touchGate{now: now, nets: map[netip.Addr]*rate.Limiter{}}
+}
+
+func (g *touchGate) allow(addr netip.Addr) bool {
+	if addr.Is4() {
+		if prefix, err := addr.Prefix(24); err == nil {
+			addr = prefix.Addr()
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	limiter, ok := g.nets[addr]
+	if !ok {
+		if len(g.nets) >= maxGateNets {
+			clear(g.nets)
+		}
+		limiter = rate.NewLimiter(rate.Every(time.Minute/20), 20)
+		g.nets[addr] = limiter
+	}
+	return limiter.AllowN(g.now(), 1)
+}

@@ -1,0 +1,165 @@
+package signaling
+
+import (
+	"github.com/gorilla/websocket"
+
+	"shopcast/shop"
+)
+
+// news is what has gathered since the last tick.
+type news struct {
+	stage  bool
+	rooms  map[shop.RoomID]struct{}
+	stock  map[shop.SKU]struct{}
+	totals map[shop.DistributorID]struct{}
+	lines  []ChatLine
+}
+
+// tick sends what has gathered. All of it may be dropped by a slow client: the
+// next tick or the next Welcome brings newer numbers.
+func (h *hub) tick() {
+	h.mu.Lock()
+	n := news{stage: h.stageDirty, rooms: h.dirtyRooms, stock: h.dirtyStock, totals: h.dirtyTotals, lines: h.chat.takePending()}
+	h.stageDirty = false
+	h.dirtyRooms = map[shop.RoomID]struct{}{}
+	h.dirtyStock = map[shop.SKU]struct{}{}
+	h.dirtyTotals = map[shop.DistributorID]struct{}{}
+	h.mu.Unlock()
+
+	h.tickChat(n.lines)
+	h.tickPresence(n.rooms)
+	h.tickStock(n.stock)
+	h.tickTotals(n.totals)
+	if n.stage {
+		h.tickStage()
+	}
+}
+
+func (h *hub) tickStage() {
+	views := h.server.views()
+	full := preparePush("stage", views.stage(FaceStudio))
+	public := preparePush("stage", views.stage(FaceRoom))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.all {
+		if c.face == FaceStudio {
+			c.send(full)
+		} else {
+			c.send(public)
+		}
+	}
+}
+
+func (h *hub) tickPresence(rooms map[shop.RoomID]struct{}) {
+	if len(rooms) == 0 {
+		return
+	}
+	shopRooms := make(map[shop.RoomID]shop.Room, len(rooms))
+	for id := range rooms {
+		if room, ok := h.server.cfg.Shop.RoomByID(id); ok {
+			shopRooms[id] = room
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]RoomViewers, 0, len(rooms))
+	ofDesk := map[shop.DistributorID][]RoomViewers{}
+	for id := range rooms {
+		count := RoomViewers{RoomID: string(id), Viewers: len(h.rooms[id])}
+		offerTo(h.rooms[id], preparePush("presence", Presence{Rooms: []RoomViewers{count}}))
+		all = append(all, count)
+		if owner := shopRooms[id].Distributor; len(h.desks[owner]) > 0 {
+			ofDesk[owner] = append(ofDesk[owner], count)
+		}
+	}
+	offerTo(h.studios, preparePush("presence", Presence{Rooms: all}))
+	for owner, counts := range ofDesk {
+		offerTo(h.desks[owner], preparePush("presence", Presence{Rooms: counts}))
+	}
+}
+
+func (h *hub) tickStock(stock map[shop.SKU]struct{}) {
+	if len(stock) == 0 {
+		return
+	}
+	type pair struct{ public, full *websocket.PreparedMessage }
+	var pairs []pair
+	for _, product := range h.server.cfg.Shop.Products() {
+		if _, ok := stock[product.SKU]; ok && product.OnShelf {
+			pairs = append(pairs, pair{
+				preparePush("product", wireProduct(&product, false)),
+				preparePush("product", wireProduct(&product, true)),
+			})
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.all {
+		for _, p := range pairs {
+			if c.face == FaceStudio {
+				c.out.offer(p.full)
+			} else {
+				c.out.offer(p.public)
+			}
+		}
+	}
+}
+
+func (h *hub) tickTotals(totals map[shop.DistributorID]struct{}) {
+	if len(totals) == 0 {
+		return
+	}
+	views := h.server.views()
+	h.toStudios(preparePush("totals", wireTotals(h.server.cfg.Shop.Totals())))
+	for id := range totals {
+		d, ok := h.server.cfg.Shop.DistributorByID(id)
+		if !ok {
+			continue
+		}
+		h.toStudios(preparePush("distributor", views.distributor(&d)))
+		h.toDesks(id, preparePush("totals", wireTotals(h.server.cfg.Shop.TotalsOf(id))))
+	}
+}
+
+// tickChat sends each room its lines in one frame, the studios all of them, and
+// each desk those of its own rooms.
+func (h *hub) tickChat(lines []ChatLine) {
+	if len(lines) == 0 {
+		return
+	}
+	shopRooms := map[shop.RoomID]shop.Room{}
+	for _, room := range h.server.cfg.Shop.Rooms() {
+		shopRooms[room.ID] = room
+	}
+	byRoom := map[shop.RoomID][]ChatLine{}
+	byDesk := map[shop.DistributorID][]ChatLine{}
+	var toAll []ChatLine
+	for _, line := range lines {
+		id := shop.RoomID(line.RoomID)
+		if id == "" {
+			toAll = append(toAll, line)
+			continue
+		}
+		byRoom[id] = append(byRoom[id], line)
+		if owner := shopRooms[id].Distributor; owner != "" {
+			byDesk[owner] = append(byDesk[owner], line)
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	offerTo(h.studios, preparePush("chat", ChatLines{Lines: lines}))
+	for id, own := range byRoom {
+		offerTo(h.rooms[id], preparePush("chat", ChatLines{Lines: own}))
+	}
+	for owner, own := range byDesk {
+		offerTo(h.desks[owner], preparePush("chat", ChatLines{Lines: own}))
+	}
+	if len(toAll) > 0 {
+		message := preparePush("chat", ChatLines{Lines: toAll})
+		for c := range h.all {
+			if c.face != FaceStudio {
+				c.out.offer(message)
+			}
+		}
+	}
+}
