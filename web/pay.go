@@ -1,0 +1,115 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"shopcast/shop"
+)
+
+// demoProvider is the name of the payment provider this page plays.
+const demoProvider = "demo"
+
+// payView is one payment on the demo provider's page.
+type payView struct {
+	Payment string
+	Sig     string
+	Order   string
+	State   string // open, paid, declined, closed
+	Lines   []payLine
+	Total   string
+	Room    string // name
+	Back    string // path of the room
+}
+
+type payLine struct {
+	Title string
+	Qty   int64
+	Net   string
+}
+
+// payPage plays a payment provider: it shows what is to be paid, or what came of it.
+func (s *Site) payPage(w http.ResponseWriter, r *http.Request) {
+	s.showPayment(w, r, shop.PaymentID(r.PathValue("payment")), r.URL.Query().Get("s"))
+}
+
+func (s *Site) showPayment(w http.ResponseWriter, r *http.Request, id shop.PaymentID, sig string) {
+	order, room, err := s.shop.PaymentOrder(id, sig)
+	if err != nil {
+		s.rejectFor(w, r, err)
+		return
+	}
+	p := s.newPage(r, "pay", "pay")
+	view := payView{
+		Payment: string(id), Sig: sig, Order: string(order.ID), State: payState(order, id),
+		Total: price(order.TotalMinor, order.Currency), Room: room.Name, Back: s.shop.RoomPath(room),
+	}
+	for _, line := range order.Lines {
+		view.Lines = append(view.Lines, payLine{Title: line.Title, Qty: line.Qty, Net: price(line.NetMinor, order.Currency)})
+	}
+	p.View = view
+	p.Private = true
+	p.Title = p.T("shell.pay.title", "brand", p.Brand)
+	s.render(w, r, http.StatusOK, "pay.html", p)
+}
+
+// payState is what the buyer can still do here. A payment that a later one has
+// replaced is closed, though the order may wait for the later one.
+func payState(order shop.Order, id shop.PaymentID) string {
+	switch {
+	case order.State == shop.OrderPaid:
+		return "paid"
+	case order.State != shop.OrderReserved || order.Payment != id:
+		return "closed"
+	case order.PaymentState == shop.PaymentFailed:
+		return "declined"
+	}
+	return "open"
+}
+
+// pay settles the payment the way the button says and leads back to the page, so
+// that loading it again asks for nothing.
+func (s *Site) pay(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+	arrived := hurry(w, bodyTime)
+	err := r.ParseForm()
+	arrived()
+	if err != nil {
+		s.rejectFor(w, r, bodyError(err))
+		return
+	}
+	action := r.PostForm.Get("action")
+	if action != "approve" && action != "decline" {
+		s.rejectFor(w, r, &shop.Error{Code: shop.CodeBadInput, Field: "action", Message: "approve or decline"})
+		return
+	}
+	id, sig := shop.PaymentID(r.PathValue("payment")), r.PostForm.Get("s")
+	order, _, err := s.shop.PaymentOrder(id, sig)
+	// What this provider has decided, or the shop has closed, an old page cannot reopen.
+	if err == nil && payState(order, id) == "open" {
+		err = s.settle(r, order, id, action == "approve")
+	}
+	if err != nil {
+		s.rejectFor(w, r, err)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, r.URL.EscapedPath()+"?s="+url.QueryEscape(sig), http.StatusSeeOther)
+}
+
+// settle tells the shop what the provider decided. An order that has moved on in
+// the meantime is no error to the buyer: the page shows how it stands.
+func (s *Site) settle(r *http.Request, order shop.Order, id shop.PaymentID, captured bool) error {
+	_, err := s.shop.SettlePayment(r.Context(), shop.ProviderActor(demoProvider), shop.Settlement{
+		Payment: id, Captured: captured, AmountMinor: order.TotalMinor, Currency: order.Currency,
+		Ref: demoProvider + "_" + string(id),
+	})
+	if err == nil {
+		return nil
+	}
+	switch shop.AsError(err).Code {
+	case shop.CodeNotPayable, shop.CodeConflict, shop.CodeOutOfStock:
+		return nil
+	}
+	return err
+}

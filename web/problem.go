@@ -1,0 +1,101 @@
+package web
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"shopcast/shop"
+)
+
+// problem is an error as RFC 9457 tells it. Code is stable and is what a script
+// branches on and translates; Field names the input that is wrong.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	Code   string `json:"code"`
+	Field  string `json:"field,omitempty"`
+}
+
+// statuses is the one table from the shop's codes to HTTP.
+var statuses = map[shop.Code]int{
+	shop.CodeBadInput:       http.StatusBadRequest,
+	shop.CodeBadQuantity:    http.StatusUnprocessableEntity,
+	shop.CodeUnauthorized:   http.StatusUnauthorized,
+	shop.CodeForbidden:      http.StatusForbidden,
+	shop.CodeNotFound:       http.StatusNotFound,
+	shop.CodeBadToken:       http.StatusUnauthorized,
+	shop.CodeExpiredToken:   http.StatusUnauthorized,
+	shop.CodeUsedToken:      http.StatusGone,
+	shop.CodeShowNotStarted: http.StatusConflict,
+	shop.CodeShowEnded:      http.StatusConflict,
+	shop.CodeShowLive:       http.StatusConflict,
+	shop.CodeOutOfStock:     http.StatusConflict,
+	shop.CodePriceChanged:   http.StatusConflict,
+	shop.CodeOffShelf:       http.StatusConflict,
+	shop.CodeCartEmpty:      http.StatusUnprocessableEntity,
+	shop.CodeCartFull:       http.StatusUnprocessableEntity,
+	shop.CodeConflict:       http.StatusConflict,
+	shop.CodeTaken:          http.StatusConflict,
+	shop.CodeNotPayable:     http.StatusConflict,
+	shop.CodeNoProvider:     http.StatusUnprocessableEntity,
+	shop.CodeRateLimited:    http.StatusTooManyRequests,
+	shop.CodeBusy:           http.StatusServiceUnavailable,
+	shop.CodeTooLarge:       http.StatusRequestEntityTooLarge,
+	shop.CodeInternal:       http.StatusInternalServerError,
+}
+
+// statusOf is the HTTP status of a code; one that is not in the table is our fault.
+func statusOf(code shop.Code) int {
+	if status, ok := statuses[code]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
+
+// plainProblem is a problem that says no more than its status does.
+func plainProblem(status int) problem {
+	title := http.StatusText(status)
+	return problem{
+		Type: "about:blank", Title: title, Status: status,
+		Code: strings.ReplaceAll(strings.ToLower(title), " ", "_"),
+	}
+}
+
+// fail answers a script with what went wrong. Faults are logged here, where their
+// trail ends; the caller sees nothing of them.
+func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
+	writeProblem(w, s.problemOf(r, err))
+}
+
+// problemOf turns an error into what may be seen of it.
+func (s *Site) problemOf(r *http.Request, err error) problem {
+	known := shop.AsError(err)
+	p := plainProblem(statusOf(known.Code))
+	p.Code, p.Detail, p.Field = string(known.Code), known.Message, known.Field
+	if known.Code == shop.CodeInternal && r.Context().Err() == nil {
+		// The pattern, not the path: paths carry tokens.
+		s.log.Error("request failed", slog.String("route", r.Pattern), slog.Any("err", err))
+	}
+	return p
+}
+
+func writeProblem(w http.ResponseWriter, p problem) {
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	if h.Get("Retry-After") == "" && p.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p)
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(v)
+}

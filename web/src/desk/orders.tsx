@@ -1,0 +1,84 @@
+// The orders that are this distributor's, and why.
+
+import { formatNumber, formatTime, shortOrder, t } from "../lib/i18n";
+import type { Order } from "../lib/protocol";
+import { Button, copyText, Empty, Money, OrderBadge } from "../lib/ui";
+import { absolute } from "../lib/work/copy";
+import { orders, rooms } from "../lib/work/live";
+import { itemsOf } from "../lib/work/order";
+
+/** Orders is the list, newest first. */
+export function Orders() {
+  const list = orders.value;
+  const link = rooms.value[0]?.link;
+  return (
+    <section class="card orders" aria-labelledby="orders-title">
+      <h2 id="orders-title">
+        {t("desk.orders")} {list.length > 0 && <span class="count">{formatNumber(list.length)}</span>}
+      </h2>
+      {list.length === 0 ? (
+        <Empty icon="share" title={t("desk.orders_empty")}>
+          <p>{t("desk.orders_empty_text")}</p>
+          {link && (
+            <Button icon="copy" onClick={() => void copyText(absolute(link))}>
+              {t("desk.copy")}
+            </Button>
+          )}
+        </Empty>
+      ) : (
+        <ul class="order-list">
+          {list.map((o) => (
+            <Row key={o.id} order={o} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Row({ order: o }: { order: Order }) {
+  const void_ = o.state === "expired" || o.state === "cancelled";
+  return (
+    <li
+      class={`order ${void_ ? "is-void" : ""}`}
+      data-testid="order-row"
+      data-order={o.id}
+      data-state={o.state}
+      data-commission={o.commission_minor}
+    >
+      <div class="order-line">
+        <strong class="order-buyer">{o.buyer}</strong>
+        <OrderBadge state={o.state} />
+        <Money minor={o.total_minor} class="order-total" />
+      </div>
+      <div class="order-line is-second">
+        <p class="order-items">{itemsOf(o)}</p>
+        <Commission order={o} />
+      </div>
+      <p class="order-why">
+        <span>{t(`desk.reason_${reasonKey(o.reason)}`)}</span>
+        <span class="order-when">
+          #{shortOrder(o.id)} ·{" "}
+          <time dateTime={new Date(o.placed_ms).toISOString()}>{formatTime(o.placed_ms)}</time>
+        </span>
+      </p>
+    </li>
+  );
+}
+
+/** Money that may yet come is grey; money that is earned is not; money that will not come is not shown. */
+function Commission({ order: o }: { order: Order }) {
+  if (o.state === "expired" || o.state === "cancelled") return null;
+  return (
+    <span class={`order-commission ${o.state === "paid" ? "is-earned" : ""}`}>
+      {t(o.state === "paid" ? "desk.commission_of" : "desk.commission_if_paid")}{" "}
+      <Money minor={o.commission_minor} />
+    </span>
+  );
+}
+
+const reasons = ["customer_lock", "touch_lock", "this_visit"] as const;
+
+function reasonKey(reason: string): (typeof reasons)[number] | "other" {
+  return reasons.find((r) => r === reason) ?? "other";
+}

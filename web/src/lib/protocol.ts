@@ -1,0 +1,400 @@
+// Generated from signaling/message.go by `make generate`. Do not edit.
+
+/** The kind of page behind a socket. */
+export type Face = "room" | "studio" | "desk";
+
+export interface Answer {
+  media: string;
+  sdp: string;
+}
+
+export interface BrandInfo {
+  name: string;
+  currency: string;
+  exponent: number;
+  providers: string[];
+}
+
+export interface Candidate {
+  media: string;
+  candidate: string;
+  mid: string;
+}
+
+export interface Cart {
+  lines: CartLine[];
+}
+
+export interface CartLine {
+  sku: string;
+  qty: number;
+}
+
+export interface CartSet {
+  sku: string;
+  qty: number;
+}
+
+export interface ChatLine {
+  seq: number;
+  id: string;
+  key: string;
+  from: string;
+  nick: string;
+  text: string;
+  at_ms: number;
+  room_id: string;
+  room: string;
+}
+
+export interface ChatLines {
+  lines: ChatLine[];
+}
+
+export interface ChatNick {
+  nick: string;
+}
+
+export interface ChatRef {
+  id: string;
+}
+
+export interface ChatSay {
+  key: string;
+  text: string;
+  room_id?: string;
+}
+
+export interface CheckoutLine {
+  sku: string;
+  qty: number;
+  unit_minor: number;
+}
+
+export interface CheckoutPlace {
+  key: string;
+  lines: CheckoutLine[];
+  name: string;
+  phone: string;
+  email: string;
+  address: string;
+  provider: string;
+}
+
+export interface DeskInfo {
+  distributor: DistributorInfo;
+  rooms: RoomInfo[];
+  totals: Totals;
+}
+
+export interface DistributorCreate {
+  key: string;
+  name: string;
+  rate_bp: number;
+  slug: string;
+}
+
+export interface DistributorCreated {
+  distributor: DistributorInfo;
+  room: RoomInfo;
+  sign_in_url: string;
+}
+
+export interface DistributorInfo {
+  id: string;
+  name: string;
+  state: string;
+  rate_bp: number;
+  totals: Totals;
+}
+
+export interface DistributorRef {
+  id: string;
+}
+
+export interface DistributorSet {
+  id: string;
+  state: string;
+  rate_bp: number;
+}
+
+export interface Failure {
+  code: string;
+  message: string;
+  field?: string;
+}
+
+export interface Hello {
+  face: Face;
+  ticket?: string;
+  nick?: string;
+  since?: number;
+}
+
+export interface Link {
+  url: string;
+}
+
+export interface MediaGone {
+  media: string;
+  reason: string;
+}
+
+export interface MediaRef {
+  media: string;
+}
+
+export interface Nothing {
+}
+
+export interface Offer {
+  media: string;
+  sdp: string;
+}
+
+export interface Order {
+  id: string;
+  state: string;
+  payment_state: string;
+  provider: string;
+  pay_url: string;
+  lines: OrderLine[];
+  total_minor: number;
+  placed_ms: number;
+  pay_by_ms: number;
+  paid_ms: number;
+  room: string;
+  distributor: string;
+  distributor_id: string;
+  reason: string;
+  commission_minor: number;
+  buyer: string;
+  phone: string;
+  email: string;
+  address: string;
+}
+
+export interface OrderLine {
+  sku: string;
+  title: string;
+  qty: number;
+  unit_minor: number;
+  net_minor: number;
+}
+
+export interface OrderPay {
+  id: string;
+  provider: string;
+}
+
+export interface OrderRef {
+  id: string;
+}
+
+export interface PinInfo {
+  product: string;
+}
+
+export interface Playing {
+  media: string;
+  first_frame_ms: number;
+}
+
+export interface Pong {
+  server_ms: number;
+}
+
+export interface Presence {
+  rooms: RoomViewers[];
+}
+
+export interface Product {
+  id: string;
+  sku: string;
+  number: number;
+  title: string;
+  description: string;
+  picture: string;
+  price_minor: number;
+  available: number;
+  reserved: number;
+  sold: number;
+  on_shelf: boolean;
+}
+
+export interface ProductGone {
+  id: string;
+}
+
+export interface ProductRef {
+  id: string;
+}
+
+export interface ProductSave {
+  id?: string;
+  key?: string;
+  title: string;
+  description: string;
+  picture?: string;
+  price_minor: number;
+  add_stock: number;
+}
+
+export interface ProductShelf {
+  id: string;
+  on: boolean;
+}
+
+export interface RoomCreate {
+  key: string;
+  distributor_id: string;
+  name: string;
+  slug: string;
+}
+
+export interface RoomInfo {
+  id: string;
+  slug: string;
+  name: string;
+  distributor: string;
+  viewers: number;
+  link: string;
+}
+
+export interface RoomState {
+  id: string;
+  name: string;
+  distributor: string;
+  viewers: number;
+  nick: string;
+  cart: Cart;
+}
+
+export interface RoomViewers {
+  room_id: string;
+  viewers: number;
+}
+
+export interface SKURef {
+  sku: string;
+}
+
+export interface ShowInfo {
+  id: string;
+  title: string;
+  state: string;
+  started_ms: number;
+  ended_ms: number;
+  pinned: string;
+}
+
+export interface ShowStart {
+  title: string;
+}
+
+export interface StageInfo {
+  live: boolean;
+  video: string;
+  audio: string;
+  source: string;
+  bitrate: number;
+  since_ms: number;
+}
+
+export interface StageKey {
+  key: string;
+  whip_url: string;
+}
+
+export interface StageKeyCreate {
+  label: string;
+}
+
+export interface StageTicket {
+  bearer: string;
+}
+
+export interface StageTicketAsk {
+  take_over: boolean;
+}
+
+export interface StudioInfo {
+  name: string;
+  distributors: DistributorInfo[];
+  rooms: RoomInfo[];
+  totals: Totals;
+  whip_url: string;
+}
+
+export interface Totals {
+  orders: number;
+  sales_minor: number;
+  commission_minor: number;
+}
+
+export interface Welcome {
+  server_ms: number;
+  brand: BrandInfo;
+  show: ShowInfo;
+  stage: StageInfo;
+  products: Product[];
+  chat: ChatLine[];
+  orders: Order[];
+  room?: RoomState;
+  studio?: StudioInfo;
+  desk?: DeskInfo;
+}
+
+/** What a client may ask and what comes back. */
+export interface Calls {
+  "hello": { req: Hello; res: Welcome };
+  "ping": { req: Nothing; res: Pong };
+  "watch": { req: Nothing; res: Offer };
+  "answer": { req: Answer; res: Nothing };
+  "candidate": { req: Candidate; res: Nothing };
+  "unwatch": { req: MediaRef; res: Nothing };
+  "playing": { req: Playing; res: Nothing };
+  "chat.say": { req: ChatSay; res: ChatLine };
+  "chat.nick": { req: ChatNick; res: Nothing };
+  "chat.delete": { req: ChatRef; res: Nothing };
+  "cart.set": { req: CartSet; res: Cart };
+  "cart.remove": { req: SKURef; res: Cart };
+  "checkout.place": { req: CheckoutPlace; res: Order };
+  "order.pay": { req: OrderPay; res: Order };
+  "order.cancel": { req: OrderRef; res: Order };
+  "order.confirm": { req: OrderRef; res: Order };
+  "show.start": { req: ShowStart; res: ShowInfo };
+  "show.end": { req: Nothing; res: ShowInfo };
+  "product.save": { req: ProductSave; res: Product };
+  "product.shelf": { req: ProductShelf; res: Product };
+  "product.pin": { req: ProductRef; res: ShowInfo };
+  "distributor.create": { req: DistributorCreate; res: DistributorCreated };
+  "distributor.set": { req: DistributorSet; res: DistributorInfo };
+  "distributor.link": { req: DistributorRef; res: Link };
+  "room.create": { req: RoomCreate; res: RoomInfo };
+  "stage.ticket": { req: StageTicketAsk; res: StageTicket };
+  "stage.key": { req: StageKeyCreate; res: StageKey };
+}
+
+/** What the server says unasked. */
+export type PushMessage =
+  | { t: "show"; d: ShowInfo }
+  | { t: "stage"; d: StageInfo }
+  | { t: "product"; d: Product }
+  | { t: "product.gone"; d: ProductGone }
+  | { t: "pin"; d: PinInfo }
+  | { t: "chat"; d: ChatLines }
+  | { t: "chat.gone"; d: ChatRef }
+  | { t: "presence"; d: Presence }
+  | { t: "cart"; d: Cart }
+  | { t: "order"; d: Order }
+  | { t: "totals"; d: Totals }
+  | { t: "distributor"; d: DistributorInfo }
+  | { t: "room"; d: RoomInfo }
+  | { t: "media.gone"; d: MediaGone };
+
+/** Close codes: whether to come back. */
+export const CLOSE = { comeBack: 4000, signIn: 4001, protocol: 4002 } as const;
+
+/** Bounds the server enforces. */
+export const LIMITS = { chatRunes: 200, nickRunes: 24, quantity: 99 } as const;

@@ -1,0 +1,182 @@
+// The checkout and the order on show.
+//
+//   closed ──open──► form ──place──► placing ──answer──► order
+//                     ▲                 │ refused: the form says why
+//                     └─────────────────┘
+//
+// The idempotency key is made when the form opens and lives until its answer: it is
+// kept with the whole body, so that a reload in between asks the same question again
+// and gets the same order. A refusal used the key up; the next try is a new intent.
+import { batch, computed, signal } from "@preact/signals";
+import { readBoot } from "../lib/boot";
+import { t, tCode } from "../lib/i18n";
+import type { CheckoutPlace, Order } from "../lib/protocol";
+import { CallError } from "../lib/socket";
+import { recall, remember } from "../lib/storage";
+import { toast } from "../lib/ui";
+import { newKey } from "../lib/ulid";
+import { bag, orderable } from "./bag";
+import { brand, cart, orders, setOrder, socket } from "./show";
+
+export interface Form {
+  name: string;
+  phone: string;
+  email: string;
+  address: string;
+  provider: string;
+}
+export type FormErrors = Partial<Record<keyof Form, string>>;
+
+type At = { at: "closed" } | { at: "form" } | { at: "placing" } | { at: "order"; id: string };
+
+export const checkout = signal<At>({ at: "closed" });
+export const form = signal<Form>({ name: "", phone: "", email: "", address: "", provider: "" });
+export const formErrors = signal<FormErrors>({});
+/** Why the server refused the last try: its code and the field or SKU it named. */
+export const refusal = signal<{ code: string; field: string } | null>(null);
+/** sku → the price the buyer has seen and not objected to. */
+const seen = signal(new Map<string, number>());
+let key = "";
+const pendingName = `pending:${readBoot().room.slug}`;
+
+/** The order on show, living on with every push. */
+export const shownOrder = computed(() => {
+  const now = checkout.value;
+  return now.at === "order" ? orders.value.find((o) => o.id === now.id) : undefined;
+});
+
+/** Lines whose price is no longer the one the buyer saw. */
+export const priceChanges = computed(() =>
+  orderable.value
+    .map((line) => ({ line, was: seen.value.get(line.sku), is: line.product?.price_minor ?? 0 }))
+    .filter((change) => change.was !== undefined && change.was !== change.is),
+);
+
+/** Lines that are in the bag but not to be had in that quantity. */
+export const shortLines = computed(() => bag.value.filter((line) => line.state !== "fine"));
+
+/** openCheckout shows the form, or the answer that is still awaited. */
+export function openCheckout(): void {
+  if (checkout.value.at === "placing") return;
+  key = newKey();
+  batch(() => {
+    acceptPrices();
+    formErrors.value = {};
+    refusal.value = null;
+    if (!form.value.provider) setField("provider", brand.value.providers[0] ?? "");
+    checkout.value = { at: "form" };
+  });
+}
+
+/** closeCheckout goes back to the show. An order on its way stays on its way. */
+export function closeCheckout(): void {
+  if (checkout.value.at !== "placing") checkout.value = { at: "closed" };
+}
+
+/** showOrder opens an order of the list. */
+export function showOrder(id: string): void {
+  checkout.value = { at: "order", id };
+}
+
+/** setField changes one field and takes its complaint away. */
+export function setField(name: keyof Form, value: string): void {
+  form.value = { ...form.value, [name]: value };
+  if (formErrors.value[name]) formErrors.value = { ...formErrors.value, [name]: undefined };
+}
+
+/** acceptPrices makes the present prices the ones the buyer has seen. */
+export function acceptPrices(): void {
+  seen.value = new Map(orderable.value.map((line) => [line.sku, line.product?.price_minor ?? 0]));
+  refusal.value = null;
+}
+
+/** place sends the order. It answers with the first wrong field, or "" when it went out. */
+export function place(): keyof Form | "" {
+  formErrors.value = check(form.value);
+  const wrong = Object.keys(formErrors.value)[0] as keyof Form | undefined;
+  if (wrong) return wrong;
+  const lines = orderable.value.map((line) => ({
+    sku: line.sku,
+    qty: line.qty,
+    unit_minor: seen.value.get(line.sku) ?? line.product?.price_minor ?? 0,
+  }));
+  if (lines.length > 0) void deliver({ key, lines, ...trimmed(form.value) });
+  return "";
+}
+
+function trimmed(f: Form): Form {
+  const entries = Object.entries(f).map(([name, value]) => [name, value.trim()]);
+  return Object.fromEntries(entries) as Form;
+}
+
+function check(f: Form): FormErrors {
+  const wrong: FormErrors = {};
+  if (!f.name.trim()) wrong.name = t("room.checkout.need_name");
+  if (!f.phone.trim() && !f.email.trim()) wrong.phone = t("room.checkout.need_reach");
+  if (f.phone.trim() && !/^[+\d][\d\s()-]{4,}$/.test(f.phone.trim()))
+    wrong.phone = t("room.checkout.bad_phone");
+  if (f.email.trim() && !/^\S+@\S+\.\S+$/.test(f.email.trim())) wrong.email = t("room.checkout.bad_email");
+  if (!f.address.trim()) wrong.address = t("room.checkout.need_address");
+  return wrong;
+}
+
+async function deliver(body: CheckoutPlace): Promise<void> {
+  remember(pendingName, body, "session");
+  refusal.value = null;
+  checkout.value = { at: "placing" };
+  try {
+    onPlaced(await socket.call("checkout.place", body, { queue: true }), body);
+  } catch (e) {
+    onRefused(e instanceof CallError ? e : new CallError("internal"), body);
+  }
+}
+
+function onPlaced(order: Order, body: CheckoutPlace): void {
+  remember(pendingName, null, "session");
+  const ordered = new Set(body.lines.map((line) => line.sku));
+  batch(() => {
+    setOrder(order);
+    cart.value = { lines: cart.value.lines.filter((line) => !ordered.has(line.sku)) };
+    checkout.value = { at: "order", id: order.id };
+  });
+}
+
+function onRefused(e: CallError, body: CheckoutPlace): void {
+  // "offline" here means that the page can never connect again; the next load may, so the body stays.
+  if (e.code !== "offline") remember(pendingName, null, "session");
+  key = newKey();
+  batch(() => {
+    const field = e.field as keyof Form;
+    if (field in form.value) formErrors.value = { [field]: tCode(e.code) };
+    else refusal.value = { code: e.code, field: e.field };
+    seen.value = new Map(body.lines.map((line) => [line.sku, line.unit_minor]));
+    checkout.value = { at: "form" };
+  });
+}
+
+/** resumeCheckout asks again for the answer that a reload cut off. Call once at start. */
+export function resumeCheckout(): void {
+  const body = recall<CheckoutPlace>(pendingName, "session");
+  if (!body?.key) return;
+  const { name, phone, email, address, provider } = body;
+  form.value = { name, phone, email, address, provider };
+  void deliver(body);
+}
+
+/** pay starts a new payment of a reserved order. */
+export async function pay(id: string, provider: string): Promise<void> {
+  await change(() => socket.call("order.pay", { id, provider }));
+}
+
+/** cancel gives the reserved stock back. */
+export async function cancel(id: string): Promise<void> {
+  await change(() => socket.call("order.cancel", { id }));
+}
+
+async function change(ask: () => Promise<Order>): Promise<void> {
+  try {
+    setOrder(await ask());
+  } catch (e) {
+    toast(tCode(e instanceof CallError ? e.code : "internal"), "bad");
+  }
+}

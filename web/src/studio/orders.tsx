@@ -1,0 +1,247 @@
+// Orders as they come: whose, why, what they owe, and what HQ has to do.
+
+import { signal } from "@preact/signals";
+import { useState } from "preact/hooks";
+import {
+  formatDateTime,
+  formatDuration,
+  formatNumber,
+  formatTime,
+  type Key,
+  shortOrder,
+  t,
+} from "../lib/i18n";
+import type { Order } from "../lib/protocol";
+import { Badge, Button, Empty, Money, OrderBadge, Sheet } from "../lib/ui";
+import { useCommand } from "../lib/work/command";
+import { keepOrder, orders, ready, useServerNow } from "../lib/work/live";
+import { itemsOf, providerName } from "../lib/work/order";
+import { Skeleton } from "./skeleton";
+import { socket } from "./wire";
+
+type Filter = "all" | "todo" | "paid";
+const filter = signal<Filter>("all");
+const filters: Filter[] = ["all", "todo", "paid"];
+const filterNames: Record<Filter, Key> = {
+  all: "studio.orders_all",
+  todo: "studio.orders_todo",
+  paid: "order.paid",
+};
+
+/** Orders is the orders tab. */
+export function Orders() {
+  if (!ready.value) return <Skeleton rows={5} />;
+  const list = orders.value.filter(passes(filter.value));
+  return (
+    <div class="orders">
+      <fieldset class="chips" aria-label={t("studio.orders_filter")}>
+        {filters.map((f) => (
+          <FilterChip key={f} of={f} />
+        ))}
+      </fieldset>
+      {list.length === 0 ? (
+        <Empty
+          icon="receipt"
+          title={t(filter.value === "all" ? "studio.orders_empty" : "studio.orders_none")}
+        >
+          {filter.value === "all" && t("studio.orders_empty_text")}
+        </Empty>
+      ) : (
+        <ul class="order-list">
+          {list.map((o) => (
+            <Row key={o.id} order={o} />
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+function FilterChip({ of }: { of: Filter }) {
+  const n = orders.value.filter(passes(of)).length;
+  return (
+    <button
+      type="button"
+      class="chip"
+      aria-pressed={filter.value === of}
+      onClick={() => {
+        filter.value = of;
+      }}
+    >
+      {t(filterNames[of])} <span class="count">{formatNumber(n)}</span>
+    </button>
+  );
+}
+
+/** "todo" is what waits for HQ: reserved orders paid by hand. */
+function passes(f: Filter): (o: Order) => boolean {
+  if (f === "paid") return (o) => o.state === "paid";
+  if (f === "todo") return confirmable;
+  return () => true;
+}
+
+function confirmable(o: Order): boolean {
+  return o.state === "reserved" && o.provider === "manual";
+}
+
+function Row({ order: o }: { order: Order }) {
+  return (
+    <li
+      class="order"
+      data-testid="order-row"
+      data-order={o.id}
+      data-state={o.state}
+      data-distributor={o.distributor}
+      data-distributor-id={o.distributor_id}
+      data-commission={o.commission_minor}
+    >
+      <div class="order-line">
+        <Money minor={o.total_minor} class="order-total" />
+        <OrderBadge state={o.state} />
+        {o.payment_state === "failed" && o.state === "reserved" && (
+          <Badge kind="bad">{t("studio.pay_failed")}</Badge>
+        )}
+        <When order={o} />
+      </div>
+      <p class="order-items">{itemsOf(o)}</p>
+      <Belonging order={o} />
+      <details class="order-more">
+        <summary>
+          {o.buyer} <span class="order-number">#{shortOrder(o.id)}</span>
+        </summary>
+        <Contact order={o} />
+      </details>
+      {o.state === "reserved" && <RowActions order={o} />}
+    </li>
+  );
+}
+
+/** A declined payment is the news; that the order still waits shows in the time left. */
+function State({ order: o }: { order: Order }) {
+  if (o.state === "reserved" && o.payment_state === "failed") {
+    return <Badge kind="bad">{t("studio.pay_failed")}</Badge>;
+  }
+  return <OrderBadge state={o.state} />;
+}
+
+/** The time left while one is running, else when the order came. */
+function When({ order: o }: { order: Order }) {
+  if (o.state === "reserved" && o.pay_by_ms > 0) return <TimeLeft until={o.pay_by_ms} />;
+  return (
+    <time class="order-time" dateTime={new Date(o.placed_ms).toISOString()}>
+      {formatTime(o.placed_ms)}
+    </time>
+  );
+}
+
+/** Its own component, so that only waiting orders are drawn anew every second. */
+function TimeLeft({ until }: { until: number }) {
+  const left = until - useServerNow();
+  return <span class="order-time is-left">{t("studio.pay_within", { time: formatDuration(left) })}</span>;
+}
+
+function Belonging({ order: o }: { order: Order }) {
+  return (
+    <p class="order-whose">
+      <strong>{o.distributor || t("studio.hq")}</strong>
+      <span>{t(`studio.reason_${reasonKey(o.reason)}`)}</span>
+      {o.commission_minor > 0 && (
+        <span class="order-commission">
+          {t("studio.commission")} <Money minor={o.commission_minor} />
+        </span>
+      )}
+    </p>
+  );
+}
+
+const reasons = ["customer_lock", "touch_lock", "this_visit", "direct", "suspended", "self"] as const;
+
+function reasonKey(reason: string): (typeof reasons)[number] | "other" {
+  return reasons.find((r) => r === reason) ?? "other";
+}
+
+function Contact({ order: o }: { order: Order }) {
+  const rows: [string, string][] = [
+    [t("studio.order_placed"), formatDateTime(o.placed_ms)],
+    [t("studio.order_room"), o.room],
+    [t("studio.order_phone"), o.phone],
+    [t("studio.order_email"), o.email],
+    [t("studio.order_address"), o.address],
+    [t("studio.order_provider"), providerName(o.provider)],
+  ];
+  return (
+    <dl class="order-contact">
+      {rows
+        .filter(([, value]) => value)
+        .map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+    </dl>
+  );
+}
+
+function RowActions({ order: o }: { order: Order }) {
+  const [asking, setAsking] = useState(false);
+  const confirm = useCommand();
+  const take = () =>
+    confirm.run(async () => {
+      orders.value = keepOrder(orders.value, await socket.call("order.confirm", { id: o.id }));
+    });
+  return (
+    <div class="order-actions">
+      {confirmable(o) && (
+        <Button
+          size="small"
+          kind="primary"
+          icon="check"
+          busy={confirm.busy}
+          onClick={take}
+          data-testid="order-confirm"
+        >
+          {t("studio.order_confirm")}
+        </Button>
+      )}
+      <Button size="small" kind="quiet" onClick={() => setAsking(true)} data-testid="order-cancel">
+        {t("studio.order_cancel")}
+      </Button>
+      <CancelOrder order={o} open={asking} onClose={() => setAsking(false)} />
+    </div>
+  );
+}
+
+function CancelOrder({ order: o, open, onClose }: { order: Order; open: boolean; onClose(): void }) {
+  const cancel = useCommand({ quiet: true });
+  const sure = async () => {
+    const done = await cancel.run(async () => {
+      orders.value = keepOrder(orders.value, await socket.call("order.cancel", { id: o.id }));
+    });
+    if (done) onClose();
+  };
+  const footer = (
+    <>
+      <Button onClick={onClose}>{t("studio.order_keep")}</Button>
+      <Button kind="danger" busy={cancel.busy} onClick={sure} data-testid="order-cancel-confirm">
+        {t("studio.order_cancel")}
+      </Button>
+    </>
+  );
+  return (
+    <Sheet
+      open={open}
+      onClose={onClose}
+      title={t("studio.order_cancel_title")}
+      footer={footer}
+      class="is-narrow"
+    >
+      <p>{t("studio.order_cancel_text", { buyer: o.buyer, number: shortOrder(o.id) })}</p>
+      {cancel.error && (
+        <p class="field-error" role="alert">
+          {cancel.error}
+        </p>
+      )}
+    </Sheet>
+  );
+}
