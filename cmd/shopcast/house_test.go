@@ -1,0 +1,368 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The plan of the house, as ARCHITECTURE.md draws it. A new arrow or door is a
+// decision: it is made here, in the commit that needs it.
+var (
+	// houseArrows says which of our packages a package may import.
+	houseArrows = map[string][]string{
+		"cmd/shopcast":    {"web", "signaling", "sfu", "sfu/clip", "shop", "shop/pay", "shop/pay/manual", "shop/pay/demo"},
+		"web":             {"shop", "shop/money"},
+		"signaling":       {"shop", "shop/money", "sfu"},
+		"shop":            {"shop/ledger", "shop/money", "shop/kv", "shop/pay"},
+		"shop/ledger":     {},
+		"shop/money":      {},
+		"shop/kv":         {},
+		"shop/pay":        {},
+		"shop/pay/manual": {"shop/pay"},
+		"shop/pay/demo":   {"shop/pay"},
+		"sfu":             {"sfu/ring", "sfu/rewrite"},
+		"sfu/ring":        {},
+		"sfu/rewrite":     {},
+		"sfu/clip":        {},
+	}
+	// houseDoors says which package may import an outside module, by prefix.
+	houseDoors = map[string][]string{
+		"github.com/pion/":             {"sfu", "sfu/ring", "sfu/rewrite", "sfu/clip"},
+		"github.com/gorilla/websocket": {"signaling"},
+		"go.etcd.io/bbolt":             {"shop/kv"},
+		"net/http":                     {"signaling", "web", "cmd/shopcast"},
+		"github.com/spf13/cobra":       {"cmd/shopcast"},
+		"github.com/goccy/go-yaml":     {"cmd/shopcast"},
+		"os/signal":                    {"cmd/shopcast"},
+		"flag":                         {"cmd/shopcast"},
+	}
+)
+
+// Bounds on size.
+const (
+	maxFuncLines    = 70
+	p95FuncLines    = 45
+	maxFileLines    = 500
+	maxPackageLines = 3500
+	maxMethods      = 5
+)
+
+const houseModule = "shopcast/"
+
+// houseFile is one parsed Go file of the product.
+type houseFile struct {
+	path, pkg string
+	set       *token.FileSet
+	ast       *ast.File
+	lines     int
+	test      bool
+}
+
+func TestHouse(t *testing.T) {
+	files := readHouse(t)
+	t.Run("arrows", func(t *testing.T) { checkArrows(t, files) })
+	t.Run("doors", func(t *testing.T) { checkDoors(t, files) })
+	t.Run("sizes", func(t *testing.T) { checkSizes(t, files) })
+	t.Run("docs", func(t *testing.T) { checkDocs(t, files) })
+	t.Run("goroutines", func(t *testing.T) { checkGoroutines(t, files) })
+	t.Run("mutexes", func(t *testing.T) { checkMutexes(t, files) })
+	t.Run("state", func(t *testing.T) { checkState(t, files) })
+}
+
+func readHouse(t *testing.T) []houseFile {
+	t.Helper()
+	var files []houseFile
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || entry.Name() == ".git") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		set := token.NewFileSet()
+		parsed, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, filepath.Dir(path))
+		files = append(files, houseFile{
+			path: path, pkg: filepath.ToSlash(relative), set: set, ast: parsed,
+			lines: set.File(parsed.Pos()).LineCount(), test: strings.HasSuffix(path, "_test.go"),
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func checkArrows(t *testing.T, files []houseFile) {
+	for _, f := range files {
+		allowed, known := houseArrows[f.pkg]
+		if !known {
+			t.Errorf("%s: package %s is not in the plan of the house", f.path, f.pkg)
+			continue
+		}
+		for _, path := range imports(f) {
+			ours, ok := strings.CutPrefix(path, houseModule)
+			if ok && ours != f.pkg && !slices.Contains(allowed, ours) && !f.test {
+				t.Errorf("%s: %s may not import %s", f.path, f.pkg, ours)
+			}
+		}
+	}
+	for pkg := range houseArrows {
+		if chain := longestChain(pkg); chain > 4 {
+			t.Errorf("the import chain from %s is %d long, 4 is the most", pkg, chain)
+		}
+	}
+}
+
+// longestChain counts the packages on the longest way down from pkg.
+func longestChain(pkg string) int {
+	longest := 0
+	for _, next := range houseArrows[pkg] {
+		longest = max(longest, longestChain(next))
+	}
+	return longest + 1
+}
+
+func checkDoors(t *testing.T, files []houseFile) {
+	for _, f := range files {
+		for _, path := range imports(f) {
+			for prefix, doors := range houseDoors {
+				if strings.HasPrefix(path+"/", strings.TrimSuffix(prefix, "/")+"/") && !slices.Contains(doors, f.pkg) && !f.test {
+					t.Errorf("%s: %s comes in through %v only", f.path, path, doors)
+				}
+			}
+		}
+	}
+}
+
+func imports(f houseFile) []string {
+	var paths []string
+	for _, spec := range f.ast.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err == nil {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+func checkSizes(t *testing.T, files []houseFile) {
+	packages := map[string]int{}
+	var lengths []int
+	for _, f := range files {
+		if f.lines > maxFileLines && !f.test {
+			t.Errorf("%s has %d lines, %d is the most", f.path, f.lines, maxFileLines)
+		}
+		if f.test {
+			continue
+		}
+		packages[f.pkg] += f.lines
+		for _, decl := range f.ast.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Body != nil {
+				n := f.set.Position(fn.End()).Line - f.set.Position(fn.Pos()).Line + 1
+				lengths = append(lengths, n)
+				if n > maxFuncLines {
+					t.Errorf("%s: %s has %d lines, %d is the most", f.path, fn.Name.Name, n, maxFuncLines)
+				}
+			}
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if i, ok := n.(*ast.InterfaceType); ok && i.Methods.NumFields() > maxMethods {
+				t.Errorf("%s: an interface has %d methods, %d is the most", where(f, n), i.Methods.NumFields(), maxMethods)
+			}
+			return true
+		})
+	}
+	for pkg, lines := range packages {
+		if lines > maxPackageLines {
+			t.Errorf("package %s has %d lines, %d is the most", pkg, lines, maxPackageLines)
+		}
+	}
+	slices.Sort(lengths)
+	if p95 := lengths[len(lengths)*95/100]; p95 > p95FuncLines {
+		t.Errorf("5%% of the functions have more than %d lines, %d is the most", p95, p95FuncLines)
+	}
+}
+
+func checkDocs(t *testing.T, files []houseFile) {
+	documented := map[string]bool{}
+	for _, f := range files {
+		if f.test {
+			continue
+		}
+		documented[f.pkg] = documented[f.pkg] || f.ast.Doc != nil
+		for _, decl := range f.ast.Decls {
+			switch d := decl.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && exportedReceiver(d) && d.Doc == nil {
+					t.Errorf("%s: %s has no comment", where(f, d), d.Name.Name)
+				}
+			case *ast.GenDecl:
+				checkSpecDocs(t, f, d)
+			}
+		}
+	}
+	for pkg, ok := range documented {
+		if !ok {
+			t.Errorf("package %s does not say what it is for", pkg)
+		}
+	}
+}
+
+func checkSpecDocs(t *testing.T, f houseFile, d *ast.GenDecl) {
+	for _, spec := range d.Specs {
+		switch s := spec.(type) {
+		case *ast.TypeSpec:
+			if s.Name.IsExported() && d.Doc == nil && s.Doc == nil {
+				t.Errorf("%s: %s has no comment", where(f, s), s.Name.Name)
+			}
+		case *ast.ValueSpec:
+			if s.Names[0].IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
+				t.Errorf("%s: %s has no comment", where(f, s), s.Names[0].Name)
+			}
+		}
+	}
+}
+
+func exportedReceiver(fn *ast.FuncDecl) bool {
+	if fn.Recv == nil {
+		return true
+	}
+	name := ""
+	ast.Inspect(fn.Recv.List[0].Type, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && name == "" {
+			name = id.Name
+		}
+		return true
+	})
+	return ast.IsExported(name)
+}
+
+// checkGoroutines wants a comment on the line above each go statement and each
+// call of a method named Go: who stops it.
+func checkGoroutines(t *testing.T, files []houseFile) {
+	for _, f := range files {
+		if f.test {
+			continue
+		}
+		ends := map[int]bool{}
+		for _, group := range f.ast.Comments {
+			ends[f.set.Position(group.End()).Line] = true
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			starts := false
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				starts = true
+			case *ast.CallExpr:
+				selector, ok := n.Fun.(*ast.SelectorExpr)
+				starts = ok && selector.Sel.Name == "Go"
+			}
+			if starts && !ends[f.set.Position(n.Pos()).Line-1] {
+				t.Errorf("%s: no line above says who stops this goroutine", where(f, n))
+			}
+			return true
+		})
+	}
+}
+
+// checkMutexes wants every mutex field to say what it guards.
+func checkMutexes(t *testing.T, files []houseFile) {
+	for _, f := range files {
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			s, ok := n.(*ast.StructType)
+			if !ok || f.test {
+				return true
+			}
+			for _, field := range s.Fields.List {
+				selector, ok := field.Type.(*ast.SelectorExpr)
+				if !ok || (selector.Sel.Name != "Mutex" && selector.Sel.Name != "RWMutex") {
+					continue
+				}
+				if text := field.Doc.Text() + field.Comment.Text(); !strings.Contains(text, "guard") {
+					t.Errorf("%s: the mutex does not say what it guards", where(f, field))
+				}
+			}
+			return true
+		})
+	}
+}
+
+// checkState forbids init functions and package variables that change: two
+// servers must be able to live in one process.
+func checkState(t *testing.T, files []houseFile) {
+	for _, f := range files {
+		if f.test {
+			continue
+		}
+		for _, decl := range f.ast.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Name.Name == "init" && fn.Recv == nil {
+				t.Errorf("%s: init is not used here", where(f, fn))
+			}
+			ast.Inspect(decl, func(n ast.Node) bool {
+				assign, ok := n.(*ast.AssignStmt)
+				if !ok || assign.Tok == token.DEFINE {
+					return true
+				}
+				for _, left := range assign.Lhs {
+					if id, ok := left.(*ast.Ident); ok && packageVariables(files, f.pkg)[id.Name] && id.Obj != nil && id.Obj.Decl != nil && topLevel(f, id) {
+						t.Errorf("%s: package variable %s is changed", where(f, n), id.Name)
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+func topLevel(f houseFile, id *ast.Ident) bool {
+	spec, ok := id.Obj.Decl.(*ast.ValueSpec)
+	if !ok {
+		return false
+	}
+	for _, decl := range f.ast.Decls {
+		if d, ok := decl.(*ast.GenDecl); ok && d.Tok == token.VAR && slices.Contains(d.Specs, ast.Spec(spec)) {
+			return true
+		}
+	}
+	return false
+}
+
+func packageVariables(files []houseFile, pkg string) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range files {
+		if f.pkg != pkg || f.test {
+			continue
+		}
+		for _, decl := range f.ast.Decls {
+			if d, ok := decl.(*ast.GenDecl); ok && d.Tok == token.VAR {
+				for _, spec := range d.Specs {
+					for _, name := range spec.(*ast.ValueSpec).Names {
+						names[name.Name] = true
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+func where(f houseFile, n ast.Node) string {
+	return fmt.Sprintf("%s:%d", f.path, f.set.Position(n.Pos()).Line)
+}
