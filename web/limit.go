@@ -25,10 +25,10 @@ type limiter struct {
 	burst int
 	now   func() time.Time
 
-	mu       sync.Mutex
-	peers    map[netip.Prefix]*peer // guarded by mu
-	overflow *rate.Limiter          // guarded by mu; of all addresses the table has no room for
-	swept    time.Time              // guarded by mu
+	mu       sync.Mutex // guards the fields below
+	peers    map[netip.Prefix]*peer
+	overflow *rate.Limiter // of all addresses the table has no room for
+	swept    time.Time
 }
 
 // peer is one address's budget.

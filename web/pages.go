@@ -20,7 +20,7 @@ type page struct {
 	Face        string // class of the body: face-room …
 	Private     bool   // not for search engines
 	Entry       entry  // what the page loads
-	Boot        *boot  // nil: a page without a script
+	Boot        *boot  // nil: the page stands without its script
 	Share       *share // nil: no preview for those who paste the link
 	View        any    // the template's own
 
@@ -39,8 +39,8 @@ func (p page) T(key string, pairs ...string) string { return p.words.say(p.Lang,
 // Dictionary is the script's dictionary in the page's language, to be loaded early.
 func (p page) Dictionary() string { return p.Entry.Words[p.Lang] }
 
-// newPage begins a page that loads the named entry of the build. Pages without a
-// script of their own are in the style of "pay".
+// newPage begins a page that loads the named entry of the build. Pages that stand
+// without a script share the entry "pay".
 func (s *Site) newPage(r *http.Request, face, entryName string) page {
 	p := page{Lang: language(r), Brand: s.shop.Brand().Name, Face: face, words: s.words}
 	if p.Brand == "" {
@@ -174,9 +174,9 @@ func (s *Site) landing(w http.ResponseWriter, r *http.Request) {
 
 // hqRoom remembers where HQ's own room is: to find it means to walk all rooms.
 type hqRoom struct {
-	mu    sync.Mutex
-	known string    // guarded by mu
-	asked time.Time // guarded by mu
+	mu    sync.Mutex // guards the fields below
+	known string
+	asked time.Time
 }
 
 // path is the link of HQ's oldest room, or empty when there is none.

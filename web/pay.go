@@ -1,8 +1,11 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"time"
 
 	"shopcast/shop"
 )
@@ -16,6 +19,8 @@ type payView struct {
 	Sig     string
 	Order   string
 	State   string // open, paid, declined, closed
+	PayBy   int64  // Unix ms
+	Left    string // until then, as 14:59
 	Lines   []payLine
 	Total   string
 	Room    string // name
@@ -42,6 +47,7 @@ func (s *Site) showPayment(w http.ResponseWriter, r *http.Request, id shop.Payme
 	p := s.newPage(r, "pay", "pay")
 	view := payView{
 		Payment: string(id), Sig: sig, Order: string(order.ID), State: payState(order, id),
+		PayBy: order.PayBy, Left: timeLeft(s.now(), order.PayBy),
 		Total: price(order.TotalMinor, order.Currency), Room: room.Name, Back: s.shop.RoomPath(room),
 	}
 	for _, line := range order.Lines {
@@ -65,6 +71,11 @@ func payState(order shop.Order, id shop.PaymentID) string {
 		return "declined"
 	}
 	return "open"
+}
+
+func timeLeft(now time.Time, payBy int64) string {
+	seconds := max(0, int(time.UnixMilli(payBy).Sub(now)/time.Second))
+	return fmt.Sprintf("%d:%02d", seconds/60, seconds%60)
 }
 
 // pay settles the payment the way the button says and leads back to the page, so
@@ -104,11 +115,8 @@ func (s *Site) settle(r *http.Request, order shop.Order, id shop.PaymentID, capt
 		Payment: id, Captured: captured, AmountMinor: order.TotalMinor, Currency: order.Currency,
 		Ref: demoProvider + "_" + string(id),
 	})
-	if err == nil {
-		return nil
-	}
-	switch shop.AsError(err).Code {
-	case shop.CodeNotPayable, shop.CodeConflict, shop.CodeOutOfStock:
+	movedOn := []shop.Code{shop.CodeNotPayable, shop.CodeConflict, shop.CodeOutOfStock}
+	if err != nil && slices.Contains(movedOn, shop.AsError(err).Code) {
 		return nil
 	}
 	return err

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -60,7 +61,8 @@ func TestPay_Approve(t *testing.T) {
 	order, path := h.order()
 	b := h.browser()
 	w := b.get(path)
-	wantPage(t, "pay page", w, 200, "no money moves", "Mug <b> × 2", "¥398.00", `data-testid="approve"`, `data-testid="decline"`, "Lin")
+	wantPage(t, "pay page", w, 200, "no money moves", "Mug <b> × 2", "¥398.00", `data-testid="approve"`, `data-testid="decline"`, "Lin",
+		fmt.Sprintf(`<time data-pay-by="%d">1`, order.PayBy))
 	if strings.Contains(w.Body.String(), "<b>") {
 		t.Error("not escaped")
 	}

@@ -53,8 +53,9 @@ func (s *Site) room(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, "room.html", p)
 }
 
+// roomDescription is what is on; a show that is only named after the brand says nothing.
 func (s *Site) roomDescription(p page, view roomView) string {
-	if view.Show.Title != "" {
+	if view.Show.Title != "" && view.Show.Title != p.Brand {
 		return view.Show.Title
 	}
 	return p.T("shell.description", "brand", p.Brand)

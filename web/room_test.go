@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/oklog/ulid/v2"
+
 	"shopcast/shop"
 )
 
@@ -175,4 +177,39 @@ func TestRoom_ManyAtOnce(t *testing.T) {
 			t.Errorf("status %d", code)
 		}
 	}
+}
+
+func TestRoom_Preview(t *testing.T) {
+	h := newHouse(t, options{site: Config{PublicURL: "https://live.example.com"}})
+	_, owner := h.owner()
+	lin, _ := h.distributor(owner, "Lin", "lin")
+	second, err := h.shop.CreateRoom(t.Context(), owner, shop.RoomCmd{
+		Key: ulid.Make().String(), Distributor: lin.ID, Name: "Evening room", Slug: "evening",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := h.browser().get(h.shop.RoomPath(second))
+	wantPage(t, "another name than the distributor's", w, 200, "Evening room", "with Lin", "Watch Lin & Sons live", `content="summary"`)
+	var pictures []string
+	for i := range 2 {
+		p := h.product(owner, "Mug", 100, 1)
+		raw, err := redraw(encoded(t, "png", drawn(4+i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := h.shop.SavePicture(t.Context(), owner, raw)
+		if err == nil {
+			_, err = h.shop.SaveProduct(t.Context(), owner, shop.ProductCmd{ID: p.ID, Title: p.Title, PriceMinor: 100, Picture: id})
+		}
+		if err == nil && i == 1 {
+			_, err = h.shop.PinProduct(t.Context(), owner, p.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		pictures = append(pictures, "/pictures/"+string(id))
+	}
+	wantPage(t, "the pinned product's picture", h.browser().get(h.shop.RoomPath(second)), 200,
+		`<meta property="og:image" content="https://live.example.com`+pictures[1]+`">`, `src="`+pictures[0]+`"`, `content="summary_large_image"`)
 }

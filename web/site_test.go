@@ -218,6 +218,11 @@ func TestSite_PublicURL(t *testing.T) {
 	if got := h.site.link(r, "/r/x"); got != "https://live.example.com/r/x" {
 		t.Errorf("link %q", got)
 	}
+	local := newHouse(t, options{site: Config{PublicURL: "http://127.0.0.1:8080"}})
+	r.Host = "192.0.2.7:8080"
+	if got := local.site.link(r, "/r/x"); got != "http://192.0.2.7:8080/r/x" {
+		t.Errorf("link for a phone %q", got)
+	}
 	for _, bad := range []string{"live.example.com", "ftp://x", "https://x/y", "https://a@x", "https://x?q", "https://;", "https://"} {
 		if _, err := New(Config{Shop: h.shop, PublicURL: bad, Dist: testDist()}); err == nil {
 			t.Errorf("public URL %q was taken", bad)

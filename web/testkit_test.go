@@ -57,10 +57,9 @@ func (w *wall) add(d time.Duration) {
 
 // options are what a test wants to be different.
 type options struct {
-	brand  string // default "Lin & Sons"; "-" leaves the store without one
-	dist   fs.FS
-	site   Config // PublicURL, Secure, Log
-	reckon bool   // check the books at the end
+	brand string // default "Lin & Sons"; "-" leaves the store without one
+	dist  fs.FS
+	site  Config // PublicURL, Secure, Log
 }
 
 func newHouse(t *testing.T, o options) *house {

@@ -36,7 +36,7 @@ type Config struct {
 	Address func(*http.Request) netip.Addr
 	// Log receives faults; nil discards them.
 	Log *slog.Logger
-	// Now is the clock of rate limits; nil is time.Now.
+	// Now is the clock of rate limits and countdowns; nil is time.Now.
 	Now func() time.Time
 	// Dist holds the built pages (manifest.json and assets); nil is what was embedded
 	// when this binary was built.
@@ -62,6 +62,7 @@ type Site struct {
 	setups   *limiter
 	pictures chan struct{} // one token per picture being decoded
 	hq       hqRoom
+	now      func() time.Time
 }
 
 // New makes a Site. Pages missing from the binary are no error here: the site then
@@ -70,12 +71,15 @@ func New(cfg Config) (*Site, error) {
 	if cfg.Shop == nil {
 		return nil, errors.New("web needs a shop")
 	}
-	s := &Site{shop: cfg.Shop, secure: cfg.Secure, address: cfg.Address, log: cfg.Log}
+	s := &Site{shop: cfg.Shop, secure: cfg.Secure, address: cfg.Address, log: cfg.Log, now: cfg.Now}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.address == nil {
 		s.address = peerAddress
+	}
+	if s.now == nil {
+		s.now = time.Now
 	}
 	if err := s.setPublicURL(cfg.PublicURL); err != nil {
 		return nil, err
@@ -85,19 +89,16 @@ func New(cfg Config) (*Site, error) {
 	}
 	s.crossSite = http.NewCrossOriginProtection()
 	s.crossSite.SetDenyHandler(http.HandlerFunc(s.denyCrossSite))
-	s.limits(cfg.Now)
+	s.limits()
 	return s, nil
 }
 
 // limits sets how often one address may try to get in, and how many pictures are
 // decoded at once: one may need 320 MB of memory.
-func (s *Site) limits(now func() time.Time) {
-	if now == nil {
-		now = time.Now
-	}
-	s.signIns = newLimiter(5*time.Second, 10, now)
-	s.setups = newLimiter(10*time.Second, 10, now)
-	s.links = newLimiter(time.Second, 60, now) // 256 random bits need no more than a brake on the disk
+func (s *Site) limits() {
+	s.signIns = newLimiter(5*time.Second, 10, s.now)
+	s.setups = newLimiter(10*time.Second, 10, s.now)
+	s.links = newLimiter(time.Second, 60, s.now) // 256 random bits need no more than a brake on the disk
 	s.pictures = make(chan struct{}, 2)
 }
 
@@ -149,10 +150,16 @@ func (s *Site) Origin(r *http.Request) string {
 }
 
 // link makes an absolute address of a path, to be handed to other people and
-// machines: it prefers the configured address to what this request was sent to.
+// machines: it prefers the configured address to what this request was sent to,
+// unless that address is this very machine and the request came by another name.
 func (s *Site) link(r *http.Request, path string) string {
-	if s.publicURL != nil {
-		return s.publicURL.String() + path
+	if s.publicURL == nil || isLoopback(s.publicURL.Hostname()) {
+		return s.Origin(r) + path
 	}
-	return s.Origin(r) + path
+	return s.publicURL.String() + path
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -1,6 +1,7 @@
 // The first run: who the brand is and who may open the studio.
 
 import { useState } from "preact/hooks";
+import { focusFault } from "../lib/focus";
 import { lang, t, tCode } from "../lib/i18n";
 import { Button, Field, Icon } from "../lib/ui";
 import { type Answer, enter, post } from "./api";
@@ -83,6 +84,7 @@ function SetupForm({ token, onRefused }: { token: string; onRefused(code: string
     e.preventDefault();
     const wrong = check(draft);
     setFaults(wrong);
+    focusFault(e.currentTarget);
     if (busy || Object.keys(wrong).length > 0) return;
     setBusy(true);
     setFault("");

@@ -1,5 +1,6 @@
 // The orders that are this distributor's, and why.
 
+import { useState } from "preact/hooks";
 import { formatNumber, formatTime, shortOrder, t } from "../lib/i18n";
 import type { Order } from "../lib/protocol";
 import { Button, copyText, Empty, Money, OrderBadge } from "../lib/ui";
@@ -7,8 +8,12 @@ import { absolute } from "../lib/work/copy";
 import { orders, rooms } from "../lib/work/live";
 import { itemsOf } from "../lib/work/order";
 
+/** More than these are behind a button, so that on a phone the chat is not a mile away. */
+const atFirst = 8;
+
 /** Orders is the list, newest first. */
 export function Orders() {
+  const [all, setAll] = useState(false);
   const list = orders.value;
   const link = rooms.value[0]?.link;
   return (
@@ -27,10 +32,15 @@ export function Orders() {
         </Empty>
       ) : (
         <ul class="order-list">
-          {list.map((o) => (
+          {(all ? list : list.slice(0, atFirst)).map((o) => (
             <Row key={o.id} order={o} />
           ))}
         </ul>
+      )}
+      {!all && list.length > atFirst && (
+        <Button class="order-all" kind="quiet" icon="down" onClick={() => setAll(true)}>
+          {t("desk.orders_all", { n: list.length })}
+        </Button>
       )}
     </section>
   );

@@ -1,4 +1,4 @@
-// The shared parts of every face. Looks live in styles/base.css; colours and sizes in
+// The shared parts of every face. Looks live in styles/ui.css; colours and sizes in
 // styles/tokens.css. Text is always passed as children or strings, never as HTML.
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type {
@@ -99,7 +99,11 @@ export function Sheet({ open, onClose, title, footer, class: extra = "", childre
     const dialog = ref.current;
     if (open && !dialog?.open) dialog?.showModal();
     if (!open && dialog?.open) dialog.close();
-  }, [open]);
+  }); // after every render: a browser may close a dialog that its owner keeps open
+  const onCancel = (e: Event) => {
+    e.preventDefault(); // Escape asks the owner, as the button does
+    onClose();
+  };
   const onBackdrop = (e: MouseEvent) => e.target === ref.current && onClose();
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog natively; this is its backdrop.
@@ -108,6 +112,7 @@ export function Sheet({ open, onClose, title, footer, class: extra = "", childre
       class={`sheet ${extra}`}
       aria-labelledby={heading}
       onClose={onClose}
+      onCancel={onCancel}
       onClick={onBackdrop}
       {...data}
     >

@@ -42,6 +42,7 @@ export function SidePanel({ tabs, chat }: { tabs: Tab[]; chat?: ComponentChildre
   }
   return (
     <aside class="side" data-testid="bag-sheet">
+      <h2 class="visually-hidden">{t(tabWords[tab.value])}</h2>
       <Tabs tabs={tabs} />
       <div class="side-body">
         <Panel />
@@ -391,7 +392,7 @@ function Pinned({ product: p }: { product: Product }) {
           </span>
         </span>
       </button>
-      <Button kind="primary" size="small" disabled={refusal !== ""} onClick={add} data-testid="pinned-add">
+      <Button kind="primary" disabled={refusal !== ""} onClick={add} data-testid="pinned-add">
         {refusal || t("room.add_to_bag")}
       </Button>
     </section>

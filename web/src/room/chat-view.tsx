@@ -73,7 +73,7 @@ function ChatRow({ line }: { line: Line }) {
     <p class="chat-line" data-testid="chat-line" data-from={who} data-state={line.state}>
       {line.from === "brand" && <Badge kind="accent">{t("room.chat.brand")}</Badge>}
       {line.from === "distributor" && <Badge kind="warn">{t("room.chat.host")}</Badge>}
-      <span class="chat-nick">{line.nick || t("room.nick.guest")}</span>
+      <span class="chat-nick">{nickOf(line)}</span>
       <span class="chat-text">{line.text}</span>
       {line.state === "failed" && (
         <button type="button" class="chat-failed" onClick={() => sayAgain(line)}>
@@ -82,6 +82,12 @@ function ChatRow({ line }: { line: Line }) {
       )}
     </p>
   );
+}
+
+/** nickOf says the server's own "Guest 71XG" in the reader's language; chosen names stay as they are. */
+function nickOf(line: Line): string {
+  if (line.from !== "viewer") return line.nick;
+  return line.nick.replace(/^Guest(?= [0-9A-Z]{4}$)/, t("room.nick.guest")) || t("room.nick.guest");
 }
 
 const digestEveryMs = 10_000;

@@ -7,6 +7,7 @@ import { bagTotal, orderable, setQuantity } from "./bag";
 import {
   acceptPrices,
   checkout,
+  checkoutOpen,
   closeCheckout,
   type Form,
   form,
@@ -30,7 +31,7 @@ export function CheckoutSheet() {
   if (at === "order") {
     return (
       <Sheet
-        open
+        open={checkoutOpen.value}
         onClose={closeCheckout}
         title={order ? t("order.number", { number: shortOrder(order.id) }) : ""}
         footer={order && <OrderFoot order={order} />}
@@ -42,7 +43,7 @@ export function CheckoutSheet() {
   }
   return (
     <Sheet
-      open={at !== "closed"}
+      open={checkoutOpen.value}
       onClose={closeCheckout}
       title={t("room.checkout.title")}
       footer={<PlaceButton />}

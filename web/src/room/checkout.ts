@@ -30,6 +30,8 @@ export type FormErrors = Partial<Record<keyof Form, string>>;
 type At = { at: "closed" } | { at: "form" } | { at: "placing" } | { at: "order"; id: string };
 
 export const checkout = signal<At>({ at: "closed" });
+/** Whether the sheet is up. An order on its way goes on without it and brings it back with its answer. */
+export const checkoutOpen = signal(false);
 export const form = signal<Form>({ name: "", phone: "", email: "", address: "", provider: "" });
 export const formErrors = signal<FormErrors>({});
 /** Why the server refused the last try: its code and the field or SKU it named. */
@@ -37,6 +39,7 @@ export const refusal = signal<{ code: string; field: string } | null>(null);
 /** sku → the price the buyer has seen and not objected to. */
 const seen = signal(new Map<string, number>());
 let key = "";
+let sending = false; // an order awaits its answer: there must not be a second one beside it
 const pendingName = `pending:${readBoot().room.slug}`;
 
 /** The order on show, living on with every push. */
@@ -57,7 +60,11 @@ export const shortLines = computed(() => bag.value.filter((line) => line.state !
 
 /** openCheckout shows the form, or the answer that is still awaited. */
 export function openCheckout(): void {
-  if (checkout.value.at === "placing") return;
+  checkoutOpen.value = true;
+  if (sending) {
+    checkout.value = { at: "placing" };
+    return;
+  }
   key = newKey();
   batch(() => {
     acceptPrices();
@@ -68,13 +75,15 @@ export function openCheckout(): void {
   });
 }
 
-/** closeCheckout goes back to the show. An order on its way stays on its way. */
+/** closeCheckout goes back to the show. */
 export function closeCheckout(): void {
+  checkoutOpen.value = false;
   if (checkout.value.at !== "placing") checkout.value = { at: "closed" };
 }
 
 /** showOrder opens an order of the list. */
 export function showOrder(id: string): void {
+  checkoutOpen.value = true;
   checkout.value = { at: "order", id };
 }
 
@@ -124,6 +133,7 @@ async function deliver(body: CheckoutPlace): Promise<void> {
   remember(pendingName, body, "session");
   refusal.value = null;
   checkout.value = { at: "placing" };
+  sending = true;
   try {
     onPlaced(await socket.call("checkout.place", body, { queue: true }), body);
   } catch (e) {
@@ -132,16 +142,19 @@ async function deliver(body: CheckoutPlace): Promise<void> {
 }
 
 function onPlaced(order: Order, body: CheckoutPlace): void {
+  sending = false;
   remember(pendingName, null, "session");
   const ordered = new Set(body.lines.map((line) => line.sku));
   batch(() => {
     setOrder(order);
     cart.value = { lines: cart.value.lines.filter((line) => !ordered.has(line.sku)) };
     checkout.value = { at: "order", id: order.id };
+    checkoutOpen.value = true;
   });
 }
 
 function onRefused(e: CallError, body: CheckoutPlace): void {
+  sending = false;
   // "offline" here means that the page can never connect again; the next load may, so the body stays.
   if (e.code !== "offline") remember(pendingName, null, "session");
   key = newKey();
@@ -151,6 +164,7 @@ function onRefused(e: CallError, body: CheckoutPlace): void {
     else refusal.value = { code: e.code, field: e.field };
     seen.value = new Map(body.lines.map((line) => [line.sku, line.unit_minor]));
     checkout.value = { at: "form" };
+    checkoutOpen.value = true;
   });
 }
 
@@ -160,6 +174,7 @@ export function resumeCheckout(): void {
   if (!body?.key) return;
   const { name, phone, email, address, provider } = body;
   form.value = { name, phone, email, address, provider };
+  checkoutOpen.value = true;
   void deliver(body);
 }
 

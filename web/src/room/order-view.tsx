@@ -92,13 +92,13 @@ function Hold({ order }: { order: Order }) {
 
 function Host({ order }: { order: Order }) {
   const name = order.distributor || brand.value.name;
+  const place = order.room || room.value.name;
   return (
     <div class="host">
       <Avatar name={name} />
       <p>
         <strong>{t(order.distributor ? "room.result.by" : "room.result.by_brand", { name })}</strong>
-        <br />
-        <small>{order.room || room.value.name}</small>
+        {place !== name && <small>{place}</small>}
       </p>
     </div>
   );
@@ -108,7 +108,6 @@ function CancelOrder({ id }: { id: string }) {
   const [sure, setSure] = useState(false);
   return (
     <Button
-      size="small"
       kind={sure ? "danger" : "quiet"}
       onClick={() => (sure ? void cancel(id) : setSure(true))}
       data-testid="order-cancel"

@@ -1,6 +1,7 @@
 // The dialogs about distributors and rooms.
 
 import { useEffect, useState } from "preact/hooks";
+import { focusFault } from "../lib/focus";
 import { t } from "../lib/i18n";
 import type { DistributorCreated } from "../lib/protocol";
 import { Button, Field, Sheet } from "../lib/ui";
@@ -40,6 +41,7 @@ export function NewDistributor(props: {
     e.preventDefault();
     const wrong = checkDistributor(draft);
     setFaults(wrong);
+    focusFault(e.currentTarget);
     if (Object.keys(wrong).length > 0 || make.busy) return;
     await make.run(async () => props.onMade(await create(draft)));
   };
@@ -190,6 +192,7 @@ export function NewRoom({ distributor, onClose }: { distributor: string | null; 
     e.preventDefault();
     const wrong = checkRoom(draft);
     setFaults(wrong);
+    focusFault(e.currentTarget);
     if (Object.keys(wrong).length > 0 || make.busy || distributor === null) return;
     const done = await make.run(async () => {
       const { key, name, slug } = draft;

@@ -97,14 +97,23 @@ function Row({ order: o }: { order: Order }) {
     >
       <div class="order-line">
         <Money minor={o.total_minor} class="order-total" />
-        <OrderBadge state={o.state} />
-        {o.payment_state === "failed" && o.state === "reserved" && (
-          <Badge kind="bad">{t("studio.pay_failed")}</Badge>
-        )}
+        <State order={o} />
         <When order={o} />
       </div>
-      <p class="order-items">{itemsOf(o)}</p>
-      <Belonging order={o} />
+      <div class="order-line">
+        <p class="order-items" title={itemsOf(o)}>
+          {itemsOf(o)}
+        </p>
+        {o.commission_minor > 0 && (
+          <span class="order-commission">
+            {t("studio.commission")} <Money minor={o.commission_minor} />
+          </span>
+        )}
+      </div>
+      <p class="order-whose">
+        <strong>{o.distributor || t("studio.hq")}</strong>
+        <span>{t(`studio.reason_${reasonKey(o.reason)}`)}</span>
+      </p>
       <details class="order-more">
         <summary>
           {o.buyer} <span class="order-number">#{shortOrder(o.id)}</span>
@@ -138,20 +147,6 @@ function When({ order: o }: { order: Order }) {
 function TimeLeft({ until }: { until: number }) {
   const left = until - useServerNow();
   return <span class="order-time is-left">{t("studio.pay_within", { time: formatDuration(left) })}</span>;
-}
-
-function Belonging({ order: o }: { order: Order }) {
-  return (
-    <p class="order-whose">
-      <strong>{o.distributor || t("studio.hq")}</strong>
-      <span>{t(`studio.reason_${reasonKey(o.reason)}`)}</span>
-      {o.commission_minor > 0 && (
-        <span class="order-commission">
-          {t("studio.commission")} <Money minor={o.commission_minor} />
-        </span>
-      )}
-    </p>
-  );
 }
 
 const reasons = ["customer_lock", "touch_lock", "this_visit", "direct", "suspended", "self"] as const;

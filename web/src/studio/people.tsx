@@ -22,7 +22,9 @@ type Dialog =
 /** People is the distributors tab. */
 export function People() {
   const [dialog, setDialog] = useState<Dialog>({ kind: "none" });
-  const close = () => setDialog({ kind: "none" });
+  // A dialog also reports its closing when another took its place: only the one shown may end it.
+  const close = (kind: Dialog["kind"]) => () =>
+    setDialog((now) => (now.kind === kind ? { kind: "none" } : now));
   if (!ready.value) return <Skeleton rows={5} />;
   return (
     <div class="people">
@@ -39,12 +41,12 @@ export function People() {
       <List open={setDialog} />
       <NewDistributor
         open={dialog.kind === "distributor"}
-        onClose={close}
+        onClose={close("distributor")}
         onMade={(made) => setDialog({ kind: "created", made })}
       />
-      <Created made={dialog.kind === "created" ? dialog.made : null} onClose={close} />
-      <NewRoom distributor={dialog.kind === "room" ? dialog.distributor : null} onClose={close} />
-      <SignInLink link={dialog.kind === "link" ? dialog : null} onClose={close} />
+      <Created made={dialog.kind === "created" ? dialog.made : null} onClose={close("created")} />
+      <NewRoom distributor={dialog.kind === "room" ? dialog.distributor : null} onClose={close("room")} />
+      <SignInLink link={dialog.kind === "link" ? dialog : null} onClose={close("link")} />
     </div>
   );
 }

@@ -1,6 +1,7 @@
 // New and changed products, with a picture.
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { focusFault } from "../lib/focus";
 import { formatNumber, t, tCode } from "../lib/i18n";
 import { parseMoney, plainMoney } from "../lib/money";
 import type { Product } from "../lib/protocol";
@@ -44,6 +45,7 @@ export function ProductForm({ of, onClose }: { of: Product | "new" | null; onClo
     e.preventDefault();
     const wrong = check(draft);
     setFaults(wrong);
+    focusFault(e.currentTarget);
     if (Object.keys(wrong).length > 0 || uploading || save.busy) return;
     if (await save.run(() => send(draft, old))) onClose();
   };

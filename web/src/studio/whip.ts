@@ -36,8 +36,10 @@ export interface WhipSession {
 
 const maxVideoBitrate = 2_500_000;
 const maxAudioBitrate = 96_000;
+const startKilobits = 1200;
 const gatherMS = 1_000;
 const postTimeoutMS = 10_000;
+const deleteTimeoutMS = 2_000;
 
 /** Opens a session or throws a WhipError. */
 export async function publish(endpoint: string, bearer: string, stream: MediaStream): Promise<WhipSession> {
@@ -48,7 +50,7 @@ export async function publish(endpoint: string, bearer: string, stream: MediaStr
     await gathered(pc);
     const res = await post(endpoint, bearer, pc.localDescription?.sdp ?? "");
     const location = new URL(res.headers.get("Location") ?? "", res.url).href;
-    await pc.setRemoteDescription({ type: "answer", sdp: await res.text() });
+    await pc.setRemoteDescription({ type: "answer", sdp: startFast(await res.text()) });
     return session(pc, location, bearer);
   } catch (err) {
     pc.close();
@@ -88,6 +90,28 @@ function rank(mime: string, fmtp: string): number {
   if (mime === "video/vp8") return 2;
   if (mime === "video/rtx") return 5;
   return 9;
+}
+
+/**
+ * startFast has the encoder begin near its target: Chromium starts at 300 kbit/s and
+ * needs half a minute to a sharp picture. A slow uplink is noticed within a second.
+ */
+export function startFast(answer: string): string {
+  const [head = "", ...sections] = answer.split(/(?=^m=)/m);
+  return head + sections.map((s) => (s.startsWith("m=video") ? startFastVideo(s) : s)).join("");
+}
+
+function startFastVideo(section: string): string {
+  const start = `x-google-start-bitrate=${startKilobits}`;
+  let out = section;
+  for (const [, type] of section.matchAll(/^a=rtpmap:(\d+) (?:H264|VP8)\//gim)) {
+    const settings = new RegExp(`^a=fmtp:${type} .*\\S`, "m");
+    const name = new RegExp(`^a=rtpmap:${type} .*\\S`, "m");
+    out = settings.test(out)
+      ? out.replace(settings, `$&;${start}`)
+      : out.replace(name, `$&\r\na=fmtp:${type} ${start}`);
+  }
+  return out;
 }
 
 /** Waits for candidates, but not long: the server learns ours from the first packet anyway. */
@@ -133,10 +157,13 @@ function session(pc: RTCPeerConnection, location: string, bearer: string): WhipS
     close() {
       if (!open) return;
       open = false;
-      pc.close();
-      // keepalive lets the DELETE outlive the page.
+      // First the DELETE: a connection that ends before it would leave nothing to delete.
+      // keepalive lets it outlive the page.
       const headers = { Authorization: `Bearer ${bearer}` };
-      fetch(location, { method: "DELETE", headers, credentials: "omit", keepalive: true }).catch(() => {});
+      const signal = AbortSignal.timeout(deleteTimeoutMS);
+      fetch(location, { method: "DELETE", headers, credentials: "omit", keepalive: true, signal })
+        .catch(() => {})
+        .finally(() => pc.close());
     },
   };
 }

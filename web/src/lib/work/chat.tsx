@@ -9,7 +9,7 @@ import type { Socket } from "../socket";
 import { Empty, IconButton, Spinner } from "../ui";
 import { newKey } from "../ulid";
 import { useCommand } from "./command";
-import { chat, mergeChat, ready } from "./live";
+import { chat, mergeChat, ready, rooms } from "./live";
 
 /** No more lines are drawn, however many are kept. */
 const shownLines = 200;
@@ -54,7 +54,8 @@ export function ChatFeed({ onRoom, onDelete, empty }: ChatFeedProps) {
 
 function Line({ line, onRoom, onDelete }: { line: ChatLine } & Omit<ChatFeedProps, "empty">) {
   const remove = onDelete(line);
-  const room = line.room_id ? line.room : t("work.all_rooms");
+  const named = line.room || rooms.value.find((r) => r.id === line.room_id)?.name;
+  const room = line.room_id ? named : t("work.all_rooms");
   return (
     <div class={`chat-line from-${line.from}`} data-testid="chat-line" data-room={line.room_id}>
       <div class="chat-head">
@@ -67,7 +68,7 @@ function Line({ line, onRoom, onDelete }: { line: ChatLine } & Omit<ChatFeedProp
             type="button"
             class="chat-room"
             onClick={() => onRoom(line.room_id)}
-            title={t("work.answer_in", { room })}
+            title={t("work.answer_in", { room: room ?? "" })}
           >
             {room}
           </button>
@@ -126,7 +127,7 @@ function useStickToEnd(last: number) {
 
 export interface ComposerProps {
   socket: Socket;
-  /** Where the line goes; empty = all rooms (studio) or the own room (desk). */
+  /** Where the line goes; empty = all rooms, which only the studio may. */
   roomID: string;
   placeholder: string;
   /** Stands before the input, e.g. the choice of a room. */
