@@ -104,11 +104,19 @@ func remove[K comparable](index map[K]set, key K, c *client) {
 	}
 }
 
-// viewersOf counts the sockets in a room.
+// viewersOf counts the viewers in a room; somebody with two tabs is one.
 func (h *hub) viewersOf(id shop.RoomID) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.rooms[id])
+	return viewersIn(h.rooms[id])
+}
+
+func viewersIn(room set) int {
+	people := make(map[shop.ViewerID]struct{}, len(room))
+	for c := range room {
+		people[c.actor.Viewer] = struct{}{}
+	}
+	return len(people)
 }
 
 func (h *hub) closeAll(code int, reason string) {

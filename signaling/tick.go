@@ -65,7 +65,7 @@ func (h *hub) tickPresence(rooms map[shop.RoomID]struct{}) {
 	all := make([]RoomViewers, 0, len(rooms))
 	ofDesk := map[shop.DistributorID][]RoomViewers{}
 	for id := range rooms {
-		count := RoomViewers{RoomID: string(id), Viewers: len(h.rooms[id])}
+		count := RoomViewers{RoomID: string(id), Viewers: viewersIn(h.rooms[id])}
 		offerTo(h.rooms[id], preparePush("presence", Presence{Rooms: []RoomViewers{count}}))
 		all = append(all, count)
 		if owner := shopRooms[id].Distributor; len(h.desks[owner]) > 0 {

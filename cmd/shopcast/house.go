@@ -39,25 +39,29 @@ type house struct {
 
 // openHouse opens store, media and sockets and takes the ports. It serves nothing
 // yet. On an error everything opened so far is closed again.
-func openHouse(cfg config, brand shop.Brand, log *slog.Logger) (h *house, err error) {
+func openHouse(cfg config, brand shop.Brand, log *slog.Logger) (*house, error) {
 	if err := web.Built(); err != nil {
 		return nil, err
 	}
-	h = &house{cfg: cfg, log: log}
-	defer func() {
-		if err != nil {
-			h.close()
-		}
-	}()
-	if h.listener, err = listen(cfg.listen); err != nil {
+	h := &house{cfg: cfg, log: log}
+	if err := h.open(brand); err != nil {
+		h.close()
 		return nil, err
+	}
+	return h, nil
+}
+
+func (h *house) open(brand shop.Brand) (err error) {
+	cfg := h.cfg
+	if h.listener, err = listen(cfg.listen); err != nil {
+		return err
 	}
 	h.baseURL = cfg.url
 	if h.baseURL == "" {
 		h.baseURL = fmt.Sprintf("http://localhost:%d", h.listener.Addr().(*net.TCPAddr).Port)
 	}
 	h.shop, err = shop.Open(shop.Config{
-		Dir: cfg.data, Now: time.Now, Log: log, Providers: allProviders(cfg.demoPay), BrandDefault: brand,
+		Dir: cfg.data, Now: time.Now, Log: h.log, Providers: allProviders(cfg.demoPay), BrandDefault: brand,
 		Notify: func(events []shop.Event) {
 			if sockets := h.talk.Load(); sockets != nil {
 				sockets.Notify(events)
@@ -65,12 +69,12 @@ func openHouse(cfg config, brand shop.Brand, log *slog.Logger) (h *house, err er
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open store in %s: %w", cfg.data, err)
+		return fmt.Errorf("open store in %s: %w", cfg.data, err)
 	}
 	if err := h.openMedia(); err != nil {
-		return nil, err
+		return err
 	}
-	return h, h.openDoors()
+	return h.openDoors()
 }
 
 func (h *house) openMedia() error {
