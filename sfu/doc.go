@@ -25,7 +25,7 @@
 // # Hand-over
 //
 // A second publisher with the same key (or the right to take over) stands by until its connection
-// is up. Then, in this order, the old one's packets are cut, the new one becomes the owner of both
+// is up and its first packet has come. Then, in this order, the old one's packets are cut, the new one becomes the owner of both
 // outlets, and its first packet (for video: its first key frame) continues the same numbers. The
 // viewers' connections notice nothing but, perhaps, another payload type.
 //

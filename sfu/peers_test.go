@@ -202,7 +202,8 @@ func publish(t *testing.T, e *Engine, codec string, req PublishRequest) *testSou
 		if err != nil {
 			t.Fatal(err)
 		}
-		go s.readRTCP(sender) // stopped by closing pc
+		// Stopped by closing pc.
+		go s.readRTCP(sender)
 	}
 	req.Offer = offerOf(t, pc)
 	p, answer, err := e.Stage().Publish(context.Background(), req)
@@ -212,7 +213,13 @@ func publish(t *testing.T, e *Engine, codec string, req PublishRequest) *testSou
 	s.publisher = p
 	setAnswer(t, pc, answer)
 	eventually(t, "publisher connected", func() bool { return pc.ConnectionState() == webrtc.PeerConnectionStateConnected })
-	eventually(t, "publisher live", func() bool { return e.Stage().State().Live && e.Stage().liveID() == p.ID() })
+	eventually(t, "publisher live", func() bool {
+		if e.Stage().liveID() == p.ID() {
+			return true
+		}
+		s.sendAudio() // who takes over must send before it is let in
+		return false
+	})
 	return s
 }
 
@@ -290,6 +297,11 @@ func (s *testSource) sendFrame(key bool, packets int) {
 		s.videoSN++
 	}
 	s.videoTS += 3000
+	s.sendAudio()
+}
+
+func (s *testSource) sendAudio() {
+	s.t.Helper()
 	header := rtp.Header{Version: 2, SequenceNumber: s.audioSN, Timestamp: s.audioTS}
 	if err := s.audio.WriteRTP(&rtp.Packet{Header: header, Payload: []byte{0xfc, 1, 2, 3}}); err != nil {
 		s.t.Errorf("write audio: %v", err)
@@ -341,7 +353,8 @@ func newTestViewer(t *testing.T, codecs ...string) *testViewer {
 func collect(pc *webrtc.PeerConnection) *testViewer {
 	v := &testViewer{pc: pc}
 	v.pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-		go v.readReports(receiver) // stopped by closing pc
+		// Stopped by closing pc.
+		go v.readReports(receiver)
 		for {
 			p, _, err := track.ReadRTP()
 			if err != nil {

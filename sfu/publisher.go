@@ -18,8 +18,8 @@ type PublishRequest struct {
 	TakeOver bool   // may take over from anybody
 }
 
-// Publisher is a session that sends: it stands by until it is connected, then it is live until it
-// ends or is replaced.
+// Publisher is a session that sends: it stands by until it is connected (if somebody else is live:
+// until its first packet has come), then it is live until it ends or is replaced.
 type Publisher struct {
 	*session
 
@@ -63,7 +63,7 @@ func (s *Stage) newPublisher(ctx context.Context, req PublishRequest) (*Publishe
 		session: base, key: req.Key, label: req.Label, takeOver: req.TakeOver,
 		rid: preferredRID(offer), stage: s,
 	}
-	p.up = func() { s.promote(p) }
+	p.up = func() { s.promote(p, false) }
 	p.gone = func() { s.removePublisher(p) }
 	p.pc.OnTrack(p.receive)
 	p.follow()
@@ -96,9 +96,7 @@ func forwardable(answer string) error {
 
 // receive starts the read loops of a track whose first packet has come.
 func (p *Publisher) receive(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	// The connection is up, whether its state change has been reported yet or not; the first packet
-	// is often the key frame everybody waits for.
-	p.stage.promote(p)
+	p.stage.promote(p, true)
 	video := track.Kind() == webrtc.RTPCodecTypeVideo
 	u := &upstream{publisher: p, track: track, receiver: receiver, outlet: p.stage.outlet(video)}
 	if !p.takes(track.RID(), video) {

@@ -64,6 +64,7 @@ func (s *Stage) addViewer(v *Viewer) error {
 // leave takes the viewer out of its shard and its room.
 func (v *Viewer) leave() {
 	v.feed.shard.do(order{kind: orderLeave, feed: v.feed})
+	v.engine.log.Debug("viewer left", "viewer", v.name, "room", v.room, "reason", v.Reason())
 	s := v.stage
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -36,7 +36,7 @@ type session struct {
 	engine *Engine
 	pc     *webrtc.PeerConnection
 	up     func() // called, from a goroutine of Pion's, each time the connection is up
-	gone   func() // called once, when the session has ended, before the connection is closed
+	gone   func() // called once, when the session ends, before Done and before the connection is closed
 	done   chan struct{}
 	loops  sync.WaitGroup // read loops; grows only while ended is false
 
@@ -46,7 +46,7 @@ type session struct {
 	version    int         // of the ICE credentials, for the ETag
 	candidates int         // trickled so far
 	offer      string      // the peer's last offer, "" if we offered
-	expiry     *time.Timer // ends a session that does not connect; nil before follow
+	expiry     *time.Timer // ends a session that does not settle; nil before follow
 	ended      bool
 	reason     string
 }
@@ -72,21 +72,19 @@ func (e *Engine) newSession(api *webrtc.API) (*session, error) {
 	}, nil
 }
 
-// follow starts to act on connection changes and on their absence; the owner has set up and gone
-// by now.
+// follow starts to act on connection changes and, until settle is called, on their absence; the
+// owner has set up and gone by now.
 func (s *session) follow() {
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
 		return
 	}
-	expiry := time.AfterFunc(s.engine.cfg.ConnectWithin, func() { s.end(ReasonFailed) })
-	s.expiry = expiry
+	s.expiry = time.AfterFunc(s.engine.cfg.ConnectWithin, func() { s.end(ReasonFailed) })
 	s.mu.Unlock()
 	s.pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		switch state {
 		case webrtc.PeerConnectionStateConnected:
-			expiry.Stop()
 			s.up()
 		case webrtc.PeerConnectionStateFailed:
 			s.end(ReasonFailed)
@@ -95,6 +93,15 @@ func (s *session) follow() {
 		default:
 		}
 	})
+}
+
+// settle says that the session does what it is for and need not expire any more.
+func (s *session) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.expiry != nil {
+		s.expiry.Stop()
+	}
 }
 
 // ID returns the session's secret name: 130 random bits, fit for a URL.
@@ -135,8 +142,8 @@ func (s *session) end(reason string) {
 	}
 	s.mu.Unlock()
 
-	close(s.done)
 	s.gone()
+	close(s.done)
 	s.engine.running.Add(1)
 	// Stopped by nobody: it returns when the connection has closed, and Engine.Close waits for it
 	// through the unit of work that newSession took.

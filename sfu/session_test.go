@@ -25,7 +25,10 @@ func TestNew_PortTaken(t *testing.T) {
 
 func TestNew_BadConfig(t *testing.T) {
 	for _, cfg := range []Config{
-		{UDPAddr: "8443"}, {UDPAddr: ":high"}, {UDPAddr: ":70000"}, {UDPAddr: "example.test:1"},
+		{UDPAddr: "8443"},
+		{UDPAddr: ":high"},
+		{UDPAddr: ":70000"},
+		{UDPAddr: "example.test:1"},
 		{UDPAddr: "127.0.0.1:0", PublicIPs: []string{"not an address"}},
 	} {
 		if e, err := New(cfg); err == nil {
@@ -347,3 +350,43 @@ func dropLines(sdp, begin string) string {
 	}
 	return strings.Join(kept, "")
 }
+
+// FuzzWatchOffer lets strangers say anything: WHEP needs no token in a public room.
+func FuzzWatchOffer(f *testing.F) {
+	e, err := New(Config{UDPAddr: "127.0.0.1:0", Loopback: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = e.Close() })
+	f.Add(chromeOffer)
+	f.Add(strings.ReplaceAll(chromeOffer, "a=recvonly", "a=sendrecv"))
+	f.Add(strings.ReplaceAll(chromeOffer, "H264", "AV1"))
+	f.Fuzz(func(t *testing.T, offer string) {
+		v, answer, err := e.Stage().WatchOffer(context.Background(), "room", offer)
+		if err == nil {
+			if !strings.Contains(answer, "a=ice-lite") {
+				t.Error("an answer without ice-lite")
+			}
+			_ = v.Trickle(offer)
+			_, _ = v.Restart(offer)
+			v.Close()
+		}
+		p, _, err := e.Stage().Publish(context.Background(), PublishRequest{Offer: offer, Key: "k"})
+		if err == nil {
+			p.Close()
+		}
+	})
+}
+
+// chromeOffer is what a browser's recvonly connection offers, shortened.
+const chromeOffer = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n" +
+	"a=extmap-allow-mixed\r\na=msid-semantic: WMS\r\n" +
+	"m=video 9 UDP/TLS/RTP/SAVPF 96 97 102\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:5Gzm\r\n" +
+	"a=ice-pwd:AbCdEfGhIjKlMnOpQrStUvWx\r\na=ice-options:trickle\r\n" +
+	"a=fingerprint:sha-256 19:E2:1C:3B:4B:9F:81:E6:B8:5C:F4:A5:A8:D8:73:04:BB:05:2F:70:9F:04:A9:0E:05:E9:26:33:E8:70:88:A2\r\n" +
+	"a=setup:actpass\r\na=mid:0\r\na=extmap:1 urn:ietf:params:rtp-hdrext:toffset\r\na=recvonly\r\na=rtcp-mux\r\na=rtcp-rsize\r\n" +
+	"a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n" +
+	"a=rtpmap:102 H264/90000\r\na=rtcp-fb:102 nack\r\na=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n" +
+	"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:5Gzm\r\na=ice-pwd:AbCdEfGhIjKlMnOpQrStUvWx\r\n" +
+	"a=fingerprint:sha-256 19:E2:1C:3B:4B:9F:81:E6:B8:5C:F4:A5:A8:D8:73:04:BB:05:2F:70:9F:04:A9:0E:05:E9:26:33:E8:70:88:A2\r\n" +
+	"a=setup:actpass\r\na=mid:1\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n"

@@ -21,10 +21,11 @@ type StageState struct {
 // Stage has at most one live publisher, at most one that stands by, and the audience.
 type Stage struct {
 	// static after construction
-	engine *Engine
-	audio  *outlet
-	video  *outlet
-	shards []*shard
+	engine  *Engine
+	audio   *outlet
+	video   *outlet
+	shards  []*shard
+	changed chan struct{} // holds one note that the stage has changed
 
 	// atomic
 	drops       dropCounts
@@ -34,11 +35,9 @@ type Stage struct {
 	bitrate     atomic.Int64
 	nextShard   atomic.Uint32
 
-	changed chan struct{} // holds one note that the stage has changed
-
 	mu         sync.Mutex // guarded by mu: everything below; an outlet's mu may be taken inside, never the other way
 	live       *Publisher
-	standby    *Publisher // negotiated, not connected yet
+	standby    *Publisher // negotiated, does not send yet
 	sinceMS    int64
 	publishers map[string]*Publisher
 	viewers    map[string]*Viewer
@@ -68,8 +67,8 @@ func (s *Stage) outlet(video bool) *outlet {
 	return s.audio
 }
 
-// Publish negotiates with a new publisher. It stands by until its connection is up, then takes the
-// stage. ErrStageBusy if somebody it may not replace is there; ErrBadSDP, ErrNoCodec for the offer.
+// Publish negotiates with a new publisher. It stands by until its connection is up (if somebody is
+// live: until it sends), then takes the stage. ErrStageBusy if somebody it may not replace is there; ErrBadSDP, ErrNoCodec for the offer.
 func (s *Stage) Publish(ctx context.Context, req PublishRequest) (*Publisher, string, error) {
 	s.mu.Lock()
 	free := s.freeFor(req)
@@ -123,11 +122,12 @@ func (s *Stage) standBy(p *Publisher, req PublishRequest) error {
 	return nil
 }
 
-// promote puts a publisher whose connection is up on the stage. Called again after an ICE restart,
-// when it has nothing to do.
-func (s *Stage) promote(p *Publisher) {
+// promote puts a publisher whose connection is up on the stage. If somebody else is live it must
+// send already: the old picture stays until there is a new one. Called more often than needed,
+// after an ICE restart for example, and then does nothing.
+func (s *Stage) promote(p *Publisher, sends bool) {
 	s.mu.Lock()
-	if s.standby != p {
+	if s.standby != p || s.live != nil && !sends {
 		s.mu.Unlock()
 		return
 	}
@@ -138,6 +138,7 @@ func (s *Stage) promote(p *Publisher) {
 	s.video.handTo(p)
 	s.mu.Unlock()
 
+	p.settle()
 	s.engine.log.Info("publisher went live", "publisher", p.name, "label", p.label)
 	if before != nil {
 		before.end(ReasonReplaced)

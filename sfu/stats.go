@@ -45,6 +45,7 @@ const (
 	drops
 )
 
+// String returns the name the reason is counted under.
 func (d drop) String() string {
 	return [drops]string{
 		"not_live", "before_key", "late", "malformed", "spare_layer", "behind", "no_codec", "write",

@@ -174,3 +174,26 @@ func TestStage_PublisherComesAndGoes(t *testing.T) {
 	waitState("third gone", func(s StageState) bool { return !s.Live })
 	checkContinuous(t, v.videos())
 }
+
+// TestStage_OldPictureStaysUntilTheNewOneSends connects a second publisher that is slow to start.
+func TestStage_OldPictureStaysUntilTheNewOneSends(t *testing.T) {
+	e := newTestEngine(t, func(c *Config) { c.ConnectWithin = time.Second })
+	source := publish(t, e, "H264", PublishRequest{Key: "k"})
+	v := watch(t, e, "room")
+	pc := newPeer(t, "VP8")
+	if _, err := pc.AddTrack(newStaticTrack(t, "VP8")); err != nil {
+		t.Fatal(err)
+	}
+	silent, answer, err := e.Stage().Publish(context.Background(), PublishRequest{Offer: offerOf(t, pc), Key: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	setAnswer(t, pc, answer)
+	eventually(t, "connected", func() bool { return pc.ConnectionState() == webrtc.PeerConnectionStateConnected })
+	source.play("the first one goes on", 10, func() bool { return len(v.videos()) > 30 })
+	if source.publisher.Reason() != "" {
+		t.Errorf("live publisher ended: %s", source.publisher.Reason())
+	}
+	source.play("the silent one is reaped", 10, func() bool { return silent.Reason() == ReasonFailed })
+	checkContinuous(t, v.videos())
+}

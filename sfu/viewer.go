@@ -22,7 +22,8 @@ type Viewer struct {
 	stage *Stage
 	feed  *feed
 
-	joinOnce sync.Once // the connection comes up again after an ICE restart
+	// atomic
+	joined sync.Once // the connection comes up again after an ICE restart
 }
 
 // Watch makes an offer for a viewer in a room (signalling over the socket); Answer completes it.
@@ -132,7 +133,9 @@ func (v *Viewer) Room() string { return v.room }
 
 // join hands the viewer to its shard: media flows from now on.
 func (v *Viewer) join() {
-	v.joinOnce.Do(func() { v.feed.shard.do(order{kind: orderJoin, feed: v.feed}) })
+	v.settle()
+	v.engine.log.Debug("viewer joined", "viewer", v.name, "room", v.room)
+	v.joined.Do(func() { v.feed.shard.do(order{kind: orderJoin, feed: v.feed}) })
 }
 
 // readFeedback reads what the viewer reports about one track until the connection closes.

@@ -1,8 +1,9 @@
 package sfu
 
 import (
-	"github.com/pion/rtp"
 	"testing"
+
+	"github.com/pion/rtp"
 )
 
 func TestStage_PublishAndWatch(t *testing.T) {
@@ -26,6 +27,8 @@ func TestStage_PublishAndWatch(t *testing.T) {
 				checkContinuous(t, v.videos())
 				checkContinuous(t, v.audios())
 			}
+			// Sender reports of both tracks, for lip sync.
+			source.play("sender reports", 30, func() bool { return len(early.reports()) >= 2 })
 			state := e.Stage().State()
 			if state.VideoCodec != codec || state.AudioCodec != "opus" || state.Label != "obs" {
 				t.Errorf("state %+v", state)

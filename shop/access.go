@@ -5,8 +5,10 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"shopcast/shop/money"
+	"shopcast/shop/seal"
 )
 
 const (
@@ -14,6 +16,9 @@ const (
 	linkLife    = 7 * 24 * time.Hour
 	sessionLife = 30 * 24 * time.Hour
 	maxStaff    = 100
+
+	minPasswordRunes = 8
+	maxPasswordBytes = 200
 
 	setupPrefix   = "sc_set_"
 	linkPrefix    = "sc_lnk_"
@@ -87,7 +92,7 @@ func (s *Shop) CreateSetupLink(ctx context.Context) (string, error) {
 }
 
 func (s *Shop) createLink(ctx context.Context, actor Actor, prefix string, l link, life time.Duration) (string, error) {
-	token, key := opaque(prefix)
+	token, key := seal.Opaque(prefix)
 	err := s.do(ctx, actor, func(t *txn) error {
 		if err := t.mustExist(l); err != nil {
 			return err
@@ -114,10 +119,10 @@ func (r *records) mustExist(l link) error {
 
 // link reads a link that may be used at the given time.
 func (r *records) link(token, prefix string, at int64) (link, error) {
-	if !strings.HasPrefix(token, prefix) || len(token) > maxTokenBytes {
+	if !seal.IsOpaque(token, prefix) {
 		return link{}, fail(CodeBadToken, "this link is not valid")
 	}
-	l, ok := load[link](r, bucketLink, hashKey(token))
+	l, ok := load[link](r, bucketLink, seal.OpaqueKey(token))
 	switch {
 	case !ok:
 		return link{}, fail(CodeBadToken, "this link is not valid")
@@ -137,7 +142,7 @@ func (t *txn) useLink(token, prefix string) (link, error) {
 		return link{}, err
 	}
 	l.Used = true
-	put(t, bucketLink, hashKey(token), l)
+	put(t, bucketLink, seal.OpaqueKey(token), l)
 	return l, nil
 }
 
@@ -155,11 +160,11 @@ func (s *Shop) CompleteSetup(ctx context.Context, cmd SetupCmd) (string, error) 
 	if err := checkPassword(cmd.Password); err != nil {
 		return "", err
 	}
-	hash, err := s.hashPassword(ctx, cmd.Password)
+	hash, err := s.hasher.Hash(ctx, cmd.Password)
 	if err != nil {
 		return "", err
 	}
-	token, key := opaque(sessionPrefix)
+	token, key := seal.Opaque(sessionPrefix)
 	err = s.do(ctx, SystemActor(), func(t *txn) error {
 		if _, err := t.useLink(cmd.Token, setupPrefix); err != nil {
 			return err
@@ -173,7 +178,7 @@ func (s *Shop) CompleteSetup(ctx context.Context, cmd SetupCmd) (string, error) 
 		if err != nil {
 			return err
 		}
-		t.endSetupLinks(hashKey(cmd.Token))
+		t.endSetupLinks(seal.OpaqueKey(cmd.Token))
 		t.openSession(key, Who{Staff: id})
 		return nil
 	})
@@ -218,14 +223,14 @@ func (t *txn) nameBrand(cmd SetupCmd, configured Brand) error {
 // setStaff gives the person of that name the password, making them when new.
 func (t *txn) setStaff(name, hash string) (StaffID, error) {
 	folded := []byte(strings.ToLower(name))
-	who, ok := load[staff](&t.records, bucketStaff, idKey(StaffID(t.src.Get(bucketStaffName, folded))))
+	who, ok := load[staff](&t.records, bucketStaff, idKey(StaffID(t.Get(bucketStaffName, folded))))
 	if !ok {
 		if t.counter(metaStaff) >= maxStaff {
 			return "", fail(CodeTooLarge, "there are too many people")
 		}
 		t.count(metaStaff)
 		who = staff{ID: mint[StaffID](t, "stf"), Name: name}
-		t.draft.Put(bucketStaffName, folded, []byte(who.ID))
+		t.tx.PutBytes(bucketStaffName, folded, []byte(who.ID))
 	}
 	who.Hash = hash
 	put(t, bucketStaff, idKey(who.ID), who)
@@ -236,7 +241,7 @@ func (t *txn) setStaff(name, hash string) (StaffID, error) {
 // endSetupLinks marks every other setup link used: the door is shut behind the
 // first who enters.
 func (t *txn) endSetupLinks(but []byte) {
-	t.src.Scan(bucketLink, nil, nil, func(key, raw []byte) bool {
+	t.Scan(bucketLink, nil, nil, func(key, raw []byte) bool {
 		l, ok := decode[link](&t.records, bucketLink, raw)
 		if ok && l.Setup && !l.Used && !bytes.Equal(key, but) {
 			l.Used = true
@@ -258,7 +263,7 @@ func (s *Shop) CreateStaff(ctx context.Context, actor Actor, name string) (Staff
 	}
 	var id StaffID
 	err = s.do(ctx, actor, func(t *txn) error {
-		id = StaffID(t.src.Get(bucketStaffName, []byte(strings.ToLower(name))))
+		id = StaffID(t.Get(bucketStaffName, []byte(strings.ToLower(name))))
 		if id != "" {
 			return nil
 		}
@@ -267,4 +272,14 @@ func (s *Shop) CreateStaff(ctx context.Context, actor Actor, name string) (Staff
 		return err
 	})
 	return id, err
+}
+
+func checkPassword(password string) error {
+	if utf8.RuneCountInString(password) < minPasswordRunes {
+		return failField(CodeBadInput, "password", "use at least 8 characters")
+	}
+	if len(password) > maxPasswordBytes || !utf8.ValidString(password) {
+		return failField(CodeBadInput, "password", "the password is too long or not UTF-8")
+	}
+	return nil
 }

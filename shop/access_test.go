@@ -1,12 +1,12 @@
 package shop
 
 import (
-	"context"
 	"os"
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"shopcast/shop/journal"
 )
 
 const testPassword = "correct horse battery"
@@ -147,19 +147,6 @@ func TestShop_SignIn(t *testing.T) {
 	wantCode(t, err, CodeUnauthorized)
 }
 
-func TestShop_SignIn_crowd(t *testing.T) {
-	s := bare(t, newClock())
-	for len(s.hashing) < cap(s.hashing) {
-		s.hashing <- struct{}{} // every slot is taken
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	_, _, err := s.SignIn(ctx, "Anna", testPassword)
-	if err == nil || ctx.Err() == nil {
-		t.Errorf("error is %v", err)
-	}
-}
-
 func TestShop_RedeemSignIn(t *testing.T) {
 	b := newBench(t)
 	d, _ := b.distributor("room-a", 1_000)
@@ -259,7 +246,7 @@ func TestShop_secretsAtRest(t *testing.T) {
 		}
 	}
 	b.view(func(r *records) {
-		r.src.Scan(bucketLog, nil, nil, func(_, value []byte) bool {
+		r.Scan(journal.BucketLog, nil, nil, func(_, value []byte) bool {
 			for _, private := range []string{contact.Name, contact.Phone, contact.Email, "Road 1"} {
 				if strings.Contains(string(value), private) {
 					t.Errorf("the log holds %q", private)
@@ -271,22 +258,5 @@ func TestShop_secretsAtRest(t *testing.T) {
 	info, err := os.Stat(dir + "/" + storeFile)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file is %v, %v", info.Mode(), err)
-	}
-}
-
-func TestPassword_stored(t *testing.T) {
-	s := bare(t, newClock())
-	first, err := s.hashPassword(t.Context(), testPassword)
-	if err != nil || !strings.HasPrefix(first, "$argon2id$v=19$m=19456,t=2,p=1$") {
-		t.Fatalf("stored as %q, %v", first, err)
-	}
-	second, err := s.hashPassword(t.Context(), testPassword)
-	if err != nil || first == second {
-		t.Error("two people with one password can be told")
-	}
-	for stored, want := range map[string]bool{first: true, "": false, first[:len(first)-1]: false, "$argon2id$": false} {
-		if got, err := s.matches(t.Context(), testPassword, stored); err != nil || got != want {
-			t.Errorf("%q matches: %t, %v", stored, got, err)
-		}
 	}
 }

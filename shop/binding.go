@@ -51,7 +51,7 @@ func (b Binding) owner() owner { return owner{viewer: b.Viewer, customer: b.Cust
 
 // ownerOf is the viewer, or the customer the viewer was last known as.
 func (r *records) ownerOf(viewer ViewerID) owner {
-	customer := CustomerID(r.src.Get(bucketViewer, idKey(viewer)))
+	customer := CustomerID(r.Get(bucketViewer, idKey(viewer)))
 	return owner{viewer: viewer, customer: customer}
 }
 
@@ -108,7 +108,7 @@ func (t *txn) retire(o owner, reason string) {
 		b.EndedAt, b.EndReason = b.ExpiresAt, endExpired
 	}
 	put(t, bucketBindings, idKey(b.ID), b)
-	t.draft.Delete(bucketBinding, o.key())
+	t.tx.Delete(bucketBinding, o.key())
 	t.log(Event{Type: EventBindingEnded, Note: string(b.ID) + " to " + string(b.Distributor) + ": " + b.EndReason})
 }
 
@@ -117,7 +117,7 @@ func (t *txn) retire(o owner, reason string) {
 // other goes into history. It returns the one in force.
 func (t *txn) merge(viewer ViewerID, customer CustomerID) *Binding {
 	anonymous, known := owner{viewer: viewer}, owner{viewer: viewer, customer: customer}
-	t.draft.Put(bucketViewer, idKey(viewer), []byte(customer))
+	t.tx.PutBytes(bucketViewer, idKey(viewer), []byte(customer))
 	theirs, before := t.binding(known, t.at), t.binding(anonymous, t.at)
 	if before == nil {
 		return theirs
@@ -127,7 +127,7 @@ func (t *txn) merge(viewer ViewerID, customer CustomerID) *Binding {
 		return theirs
 	}
 	t.retire(known, endMerged) // also one that ran out
-	t.draft.Delete(bucketBinding, anonymous.key())
+	t.tx.Delete(bucketBinding, anonymous.key())
 	moved := *before
 	t.bind(known, moved, "merged from "+string(viewer))
 	return t.binding(known, t.at)

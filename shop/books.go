@@ -37,9 +37,9 @@ func (t *txn) book(o *Order) error {
 		return fmt.Errorf("book %s: %w", o.ID, err)
 	}
 	put(t, bucketEntry, idKey(entry.ID), entry)
-	t.draft.Put(bucketEntryOf, idKey(o.ID), idKey(entry.ID))
+	t.tx.PutBytes(bucketEntryOf, idKey(o.ID), idKey(entry.ID))
 	for account, balance := range after {
-		t.draft.Put(bucketAccount, []byte(account), binary.BigEndian.AppendUint64(nil, uint64(balance)))
+		t.tx.PutBytes(bucketAccount, []byte(account), binary.BigEndian.AppendUint64(nil, uint64(balance)))
 	}
 	t.addTotals([]byte(totalsOfAll), o.TotalMinor, earned)
 	t.addTotals(idKey(winner), o.TotalMinor, earned)
@@ -60,7 +60,7 @@ func (t *txn) addTotals(key []byte, salesMinor, commissionMinor int64) {
 
 // balance of an account; debit is positive.
 func (r *records) balance(account ledger.Account) int64 {
-	raw := r.src.Get(bucketAccount, []byte(account))
+	raw := r.Get(bucketAccount, []byte(account))
 	if len(raw) != 8 {
 		return 0
 	}
@@ -80,7 +80,7 @@ func (r *records) earnings(id DistributorID) Balance {
 func (s *Shop) Balances() map[DistributorID]Balance {
 	balances := map[DistributorID]Balance{}
 	s.view(func(r *records) {
-		r.src.Scan(bucketAccount, []byte(distAccounts), nil, func(path, _ []byte) bool {
+		r.Scan(bucketAccount, []byte(distAccounts), nil, func(path, _ []byte) bool {
 			id, _, _ := strings.Cut(strings.TrimPrefix(string(path), distAccounts), "/")
 			balances[DistributorID(id)] = r.earnings(DistributorID(id))
 			return true

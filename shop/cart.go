@@ -18,7 +18,7 @@ func (r *records) cart(viewer ViewerID) Cart {
 // saveCart stores a bag. Wishes are not history: told, not logged.
 func (t *txn) saveCart(cart Cart) {
 	if len(cart.Lines) == 0 {
-		t.draft.Delete(bucketCart, idKey(cart.Viewer))
+		t.tx.Delete(bucketCart, idKey(cart.Viewer))
 	} else {
 		put(t, bucketCart, idKey(cart.Viewer), cart)
 	}

@@ -1,6 +1,6 @@
 package shop
 
-import "strings"
+import "shopcast/shop/contact"
 
 // customerOf returns the customer behind a contact, making one when neither phone
 // nor e-mail is known. When the two belong to different customers the phone
@@ -9,7 +9,7 @@ func (t *txn) customerOf(c Contact) CustomerID {
 	keys := t.customerKeys(c)
 	var id CustomerID
 	for _, key := range keys {
-		if known := CustomerID(t.src.Get(bucketCustomer, key)); id == "" {
+		if known := CustomerID(t.Get(bucketCustomer, key)); id == "" {
 			id = known
 		}
 	}
@@ -17,8 +17,8 @@ func (t *txn) customerOf(c Contact) CustomerID {
 		id = mint[CustomerID](t, "cus")
 	}
 	for _, key := range keys {
-		if t.src.Get(bucketCustomer, key) == nil {
-			t.draft.Put(bucketCustomer, key, []byte(id))
+		if t.Get(bucketCustomer, key) == nil {
+			t.tx.PutBytes(bucketCustomer, key, []byte(id))
 		}
 	}
 	return id
@@ -30,10 +30,10 @@ func (t *txn) customerOf(c Contact) CustomerID {
 func (t *txn) customerKeys(c Contact) [][]byte {
 	var keys [][]byte
 	if c.Phone != "" {
-		keys = append(keys, t.secret.mac(sealCustomer, "phone:"+c.Phone)[:macBytes])
+		keys = append(keys, t.secret.Fingerprint(sealCustomer, "phone:"+c.Phone))
 	}
 	if c.Email != "" {
-		keys = append(keys, t.secret.mac(sealCustomer, "email:"+c.Email)[:macBytes])
+		keys = append(keys, t.secret.Fingerprint(sealCustomer, "email:"+c.Email))
 	}
 	return keys
 }
@@ -42,31 +42,10 @@ func (t *txn) customerKeys(c Contact) [][]byte {
 // them, not enough to reach them, and no address.
 func (o Order) Masked() Order {
 	o.Contact = Contact{
-		Name:  maskText(o.Contact.Name, 1, 0),
-		Phone: maskText(o.Contact.Phone, 0, 4),
-		Email: maskEmail(o.Contact.Email),
+		Name:  contact.Mask(o.Contact.Name, 1, 0),
+		Phone: contact.Mask(o.Contact.Phone, 0, 4),
+		Email: contact.MaskEmail(o.Contact.Email),
 	}
 	o.Address = ""
 	return o
-}
-
-// maskText keeps the first and last runes and hides how many are between. Text too
-// short to hide anything in is hidden whole.
-func maskText(text string, first, last int) string {
-	runes := []rune(text)
-	if len(runes) == 0 {
-		return ""
-	}
-	if len(runes) < 2*(first+last) {
-		return "***"
-	}
-	return string(runes[:first]) + "***" + string(runes[len(runes)-last:])
-}
-
-func maskEmail(email string) string {
-	local, domain, ok := strings.Cut(email, "@")
-	if !ok {
-		return ""
-	}
-	return maskText(local, 1, 0) + "@" + domain
 }

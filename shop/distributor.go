@@ -48,7 +48,7 @@ func (r *records) roomBySlug(slug string) (Room, bool) {
 	if !isSlug(slug) {
 		return Room{}, false
 	}
-	return r.room(RoomID(r.src.Get(bucketSlug, []byte(slug))))
+	return r.room(RoomID(r.Get(bucketSlug, []byte(slug))))
 }
 
 // CreateDistributor makes a distributor and their first room.
@@ -179,12 +179,12 @@ func (t *txn) addRoom(cmd RoomCmd) (Room, error) {
 	if !isSlug(room.Slug) {
 		return Room{}, failField(CodeBadInput, "slug", "use 2 to 40 letters a-z, digits and hyphens")
 	}
-	if t.src.Get(bucketSlug, []byte(room.Slug)) != nil {
+	if t.Get(bucketSlug, []byte(room.Slug)) != nil {
 		return Room{}, failField(CodeTaken, "slug", "another room has this address")
 	}
 	t.count(metaRooms)
 	put(t, bucketRoom, idKey(room.ID), room)
-	t.draft.Put(bucketSlug, []byte(room.Slug), []byte(room.ID))
+	t.tx.PutBytes(bucketSlug, []byte(room.Slug), []byte(room.ID))
 	t.log(Event{Type: EventRoomChanged, Room: &room})
 	return room, nil
 }

@@ -39,3 +39,6 @@ type Event struct {
 	Balance     *Balance     `json:"balance,omitempty"`
 	Note        string       `json:"note,omitempty"` // ids and words for events without a document
 }
+
+// Stamp gives the event its number, time and actor; the journal calls it.
+func (e *Event) Stamp(seq uint64, at int64, by string) { e.Seq, e.At, e.Actor = seq, at, by }

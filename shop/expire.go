@@ -54,7 +54,7 @@ func (t *txn) expireDue() (expired int) {
 // dueOrders lists reserved orders whose pay_by has passed, the oldest first.
 func (r *records) dueOrders(at int64, limit int) []OrderID {
 	var ids []OrderID
-	r.src.Scan(bucketReserved, nil, nil, func(key, _ []byte) bool {
+	r.Scan(bucketReserved, nil, nil, func(key, _ []byte) bool {
 		if int64(binary.BigEndian.Uint64(key)) >= at {
 			return false
 		}

@@ -22,7 +22,7 @@ func once[D any, ID ~string](t *txn, kind, key string, body any, read func(ID) (
 	hash := sha256.Sum256(append([]byte(kind+"\x00"), raw...))
 	scope := sha256.Sum256([]byte(t.actor.name()))
 	at := append(parsed[:], scope[:16]...) // by time first: new keys go to the bucket's end
-	if seen := t.src.Get(bucketIdem, at); len(seen) >= sha256.Size {
+	if seen := t.Get(bucketIdem, at); len(seen) >= sha256.Size {
 		if [sha256.Size]byte(seen[:sha256.Size]) != hash {
 			return none, failField(CodeConflict, "key", "this key was used for something else")
 		}
@@ -36,6 +36,6 @@ func once[D any, ID ~string](t *txn, kind, key string, body any, read func(ID) (
 	if err != nil {
 		return none, err
 	}
-	t.draft.Put(bucketIdem, at, append(hash[:], id...))
+	t.tx.PutBytes(bucketIdem, at, append(hash[:], id...))
 	return made, nil
 }

@@ -146,7 +146,7 @@ func (t *txn) place(cmd PlaceCmd, who buyer, reserveMS int64) (Order, error) {
 	t.moveStock(o.Lines, reserve)
 	t.takeFromCart(o.Viewer, o.Lines)
 	t.fileOrder(&o, who)
-	t.log(Event{Type: EventOrderReserved, Order: copyOf(o)})
+	t.log(Event{Type: EventOrderReserved, Order: new(o)})
 	return o, nil
 }
 
@@ -154,10 +154,10 @@ func (t *txn) place(cmd PlaceCmd, who buyer, reserveMS int64) (Order, error) {
 func (t *txn) fileOrder(o *Order, who buyer) {
 	t.saveOrder(o)
 	put(t, bucketPII, idKey(o.ID), who)
-	t.draft.Put(bucketReserved, reservationKey(o), nil)
-	t.draft.Put(bucketOfViewer, append(idKey(o.Viewer), idKey(o.ID)...), nil)
+	t.tx.PutBytes(bucketReserved, reservationKey(o), nil)
+	t.tx.PutBytes(bucketOfViewer, append(idKey(o.Viewer), idKey(o.ID)...), nil)
 	if o.Attribution.Distributor != "" {
-		t.draft.Put(bucketOfDist, append(idKey(o.Attribution.Distributor), idKey(o.ID)...), nil)
+		t.tx.PutBytes(bucketOfDist, append(idKey(o.Attribution.Distributor), idKey(o.ID)...), nil)
 	}
 }
 
@@ -167,7 +167,9 @@ func reservationKey(o *Order) []byte {
 }
 
 // copyOf makes the order an event may hold on to.
-func copyOf(o Order) *Order { return &o }
+//
+//go:fix inline
+func copyOf(o Order) *Order { return new(o) }
 
 func (r *records) unpaidOrders(viewer ViewerID) int {
 	n := 0
@@ -280,9 +282,9 @@ func (t *txn) orderFor(actor Actor, id OrderID) (Order, error) {
 
 // giveBack ends a reservation and returns its stock.
 func (t *txn) giveBack(o *Order, state OrderState, event EventType) {
-	t.draft.Delete(bucketReserved, reservationKey(o))
+	t.tx.Delete(bucketReserved, reservationKey(o))
 	t.moveStock(o.Lines, release)
 	o.State = state
 	t.saveOrder(o)
-	t.log(Event{Type: event, Order: copyOf(*o)})
+	t.log(Event{Type: event, Order: new(*o)})
 }

@@ -76,7 +76,7 @@ func (s *Shop) StartPayment(ctx context.Context, actor Actor, id OrderID, provid
 			return err
 		}
 		t.saveOrder(&o)
-		t.tell(Event{Type: EventOrderReserved, Order: copyOf(o)})
+		t.tell(Event{Type: EventOrderReserved, Order: new(o)})
 		return nil
 	})
 	if err != nil {
@@ -144,17 +144,13 @@ func (s *Shop) PayURL(order Order) string {
 	if p.Path == "" {
 		return ""
 	}
-	return p.Path + "?s=" + s.paySignature(p.ID)
-}
-
-func (s *Shop) paySignature(id PaymentID) string {
-	return b64(s.secret.mac(sealPayment, string(id))[:macBytes])
+	return p.Path + "?s=" + s.secret.Signature(sealPayment, string(p.ID))
 }
 
 // PaymentOrder returns the order and room behind the link of PayURL: bad_token
 // when the signature is not ours.
 func (s *Shop) PaymentOrder(id PaymentID, sig string) (Order, Room, error) {
-	if !sameText(sig, s.paySignature(id)) {
+	if !s.secret.IsSignature(sealPayment, string(id), sig) {
 		return Order{}, Room{}, fail(CodeBadToken, "this link is not valid")
 	}
 	var o Order
@@ -262,7 +258,7 @@ func (t *txn) decline(o *Order, p payment) {
 		o.PaymentState = PaymentFailed
 		t.saveOrder(o)
 	}
-	t.log(Event{Type: EventPaymentFailed, Order: copyOf(*o), Note: string(p.ID) + ": declined"})
+	t.log(Event{Type: EventPaymentFailed, Order: new(*o), Note: string(p.ID) + ": declined"})
 }
 
 // refuse records money that came and cannot be used, once per reason.
@@ -270,7 +266,7 @@ func (t *txn) refuse(o *Order, p payment, why error) error {
 	if p.Problem != why.Error() {
 		p.Problem = why.Error()
 		t.savePayment(p)
-		t.log(Event{Type: EventPaymentRefused, Order: copyOf(*o), Note: string(p.ID) + ": " + p.Problem})
+		t.log(Event{Type: EventPaymentRefused, Order: new(*o), Note: string(p.ID) + ": " + p.Problem})
 	}
 	return why
 }
@@ -285,7 +281,7 @@ func (t *txn) capture(o *Order, p payment) (refused, err error) {
 	case o.State == OrderPaid:
 		return t.refuse(o, p, fail(CodeNotPayable, "the order is already paid by another payment")), nil
 	case o.State == OrderReserved:
-		t.draft.Delete(bucketReserved, reservationKey(o))
+		t.tx.Delete(bucketReserved, reservationKey(o))
 	case !t.hasStock(o.Lines):
 		return t.refuse(o, p, fail(CodeOutOfStock, "the reservation ran out and the stock is gone")), nil
 	default: // expired or cancelled
@@ -297,7 +293,7 @@ func (t *txn) capture(o *Order, p payment) (refused, err error) {
 	o.State, o.PaymentState, o.PaidAt = OrderPaid, PaymentCaptured, t.at
 	o.Payment, o.Provider = p.ID, p.Provider
 	t.saveOrder(o)
-	t.log(Event{Type: EventOrderPaid, Order: copyOf(*o)})
+	t.log(Event{Type: EventOrderPaid, Order: new(*o)})
 	if err := t.book(o); err != nil {
 		return nil, err
 	}

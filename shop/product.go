@@ -35,14 +35,14 @@ func (r *records) product(id ProductID) (Product, bool) {
 }
 
 func (r *records) productOf(sku SKU) (Product, bool) {
-	p, ok := r.product(ProductID(r.src.Get(bucketSKU, idKey(sku))))
+	p, ok := r.product(ProductID(r.Get(bucketSKU, idKey(sku))))
 	return p, ok && p.SKU == sku
 }
 
 // stock reads the counters, kept apart from the product because they are what a
 // crowd writes to.
 func (r *records) stock(sku SKU) Stock {
-	raw := r.src.Get(bucketStock, idKey(sku))
+	raw := r.Get(bucketStock, idKey(sku))
 	if len(raw) != 5*8 {
 		return Stock{}
 	}
@@ -55,7 +55,7 @@ func (t *txn) saveStock(sku SKU, s Stock) {
 	for _, n := range []int64{s.Available, s.Reserved, s.Sold, s.Initial, s.Restocked} {
 		raw = binary.BigEndian.AppendUint64(raw, uint64(n))
 	}
-	t.draft.Put(bucketStock, idKey(sku), raw)
+	t.tx.PutBytes(bucketStock, idKey(sku), raw)
 }
 
 // saveProduct stores a product and its stock, and logs it.
@@ -140,7 +140,7 @@ func (t *txn) addProduct(cmd ProductCmd) (Product, error) {
 		PriceMinor: cmd.PriceMinor, OnShelf: true,
 		Stock: Stock{Available: cmd.AddStock, Initial: cmd.AddStock},
 	}
-	t.draft.Put(bucketSKU, idKey(p.SKU), []byte(p.ID))
+	t.tx.PutBytes(bucketSKU, idKey(p.SKU), []byte(p.ID))
 	t.saveProduct(p)
 	return p, nil
 }

@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"shopcast/shop/journal"
 	"shopcast/shop/kv"
 	"shopcast/shop/money"
 )
@@ -118,7 +119,7 @@ func (s *Shop) LatestOrders(limit int) (orders []Order) {
 func (r *records) ordersUnder(bucket string, prefix []byte, limit int) []Order {
 	orders := []Order{}
 	limit = min(limit, maxListed)
-	r.src.ScanBack(bucket, prefix, func(key, _ []byte) bool {
+	r.ScanBack(bucket, prefix, func(key, _ []byte) bool {
 		if len(orders) >= limit {
 			return false
 		}
@@ -126,7 +127,7 @@ func (r *records) ordersUnder(bucket string, prefix []byte, limit int) []Order {
 		if ok {
 			orders = append(orders, o)
 		}
-		return r.err == nil
+		return r.Err() == nil
 	})
 	return orders
 }
@@ -148,7 +149,7 @@ func (s *Shop) Counts() (c Counts) {
 			Distributors: tx.Count(bucketDistributor),
 			Products:     tx.Count(bucketProduct),
 			Orders:       tx.Count(bucketOrder),
-			Events:       tx.Count(bucketLog),
+			Events:       tx.Count(journal.BucketLog),
 		}
 		return nil
 	})

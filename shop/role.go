@@ -1,5 +1,7 @@
 package shop
 
+import "slices"
+
 // ProviderActor is the actor of a payment provider whose call was verified, by
 // its signature or by the signed link of PayURL.
 func ProviderActor(name string) Actor { return Actor{Role: RoleProvider, Provider: name} }
@@ -9,10 +11,8 @@ func (a Actor) mustBe(roles ...Role) error {
 	if a.Role == "" {
 		return fail(CodeUnauthorized, "nobody is signed in")
 	}
-	for _, role := range roles {
-		if a.Role == role {
-			return nil
-		}
+	if slices.Contains(roles, a.Role) {
+		return nil
 	}
 	return fail(CodeForbidden, "this is not yours to do")
 }

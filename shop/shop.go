@@ -23,13 +23,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"time"
 
+	"shopcast/shop/journal"
 	"shopcast/shop/kv"
 	"shopcast/shop/money"
 	"shopcast/shop/pay"
+	"shopcast/shop/seal"
 )
 
 const (
@@ -86,21 +87,17 @@ type Shop struct {
 	reserveFor   time.Duration
 	providers    []pay.Provider
 	brandDefault Brand
-	secret       rootSecret
-	program      [4]byte       // tells installations apart inside room tokens
-	hashing      chan struct{} // one slot per password hash that may run at once
+	secret       seal.Secret
+	program      [4]byte // tells installations apart inside room tokens
+	hasher       *seal.Hasher
+	journal      *journal.Journal // the committer
+	stopExpiry   context.CancelFunc
+	expiryEnded  chan struct{} // closed by expiryLoop
+	closeOnce    sync.Once
+	closeErr     error // written inside closeOnce
 
-	// channels of the loops; queue is read by commitLoop only
-	queue          chan *command
-	stop           chan struct{} // closed by Close
-	committerEnded chan struct{} // closed by commitLoop
-	expiryEnded    chan struct{} // closed by expiryLoop
-	stopExpiry     context.CancelFunc
-	closeOnce      sync.Once
-	closeErr       error // written inside closeOnce
-
-	mu       sync.RWMutex
-	roomKeys roomKeys // guarded by mu
+	mu       sync.RWMutex  // guards roomKeys
+	roomKeys seal.RoomKeys // guarded by mu
 }
 
 // Open opens the store in cfg.Dir, making it when there is none, and starts the
@@ -115,12 +112,13 @@ func Open(cfg Config) (*Shop, error) {
 	}
 	expiry, stopExpiry := context.WithCancel(context.Background())
 	s.stopExpiry = stopExpiry
-	go s.commitLoop() // Close stops it by closing s.stop
+	s.journal = journal.Open(journal.Config{DB: s.db, Now: s.now, Notify: s.tellAll, Log: s.log})
 	if err := s.found(); err != nil {
 		close(s.expiryEnded) // the loop that would close it has not begun
 		return nil, errors.Join(err, s.Close())
 	}
-	go s.expiryLoop(expiry) // Close stops it through stopExpiry
+	// Close stops it through stopExpiry.
+	go s.expiryLoop(expiry)
 	return s, nil
 }
 
@@ -136,11 +134,7 @@ func build(cfg Config) (*Shop, error) {
 	s := &Shop{
 		dir: cfg.Dir, now: cfg.Now, notify: cfg.Notify, log: cfg.Log,
 		reserveFor: cfg.ReserveFor, providers: cfg.Providers, brandDefault: brand,
-		hashing:        make(chan struct{}, runtime.NumCPU()),
-		queue:          make(chan *command, queueLimit),
-		stop:           make(chan struct{}),
-		committerEnded: make(chan struct{}),
-		expiryEnded:    make(chan struct{}),
+		hasher: seal.NewHasher(), expiryEnded: make(chan struct{}),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -229,8 +223,7 @@ func (s *Shop) Close() error {
 	s.closeOnce.Do(func() {
 		s.stopExpiry()
 		<-s.expiryEnded
-		close(s.stop)
-		<-s.committerEnded
+		s.journal.Close()
 		s.closeErr = s.db.Close()
 	})
 	return s.closeErr

@@ -10,7 +10,7 @@ func (r *records) brand() Brand {
 
 // show reads the present show.
 func (r *records) show() Show {
-	id := ShowID(r.src.Get(bucketMeta, []byte(metaShow)))
+	id := ShowID(r.Get(bucketMeta, []byte(metaShow)))
 	show, _ := load[Show](r, bucketShow, idKey(id))
 	return show
 }
@@ -18,7 +18,7 @@ func (r *records) show() Show {
 // saveShow stores the show as the present one.
 func (t *txn) saveShow(show Show) {
 	put(t, bucketShow, idKey(show.ID), show)
-	t.draft.Put(bucketMeta, []byte(metaShow), []byte(show.ID))
+	t.tx.PutBytes(bucketMeta, []byte(metaShow), []byte(show.ID))
 	t.log(Event{Type: EventShowChanged, Show: &show})
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"shopcast/shop/kv"
+	"shopcast/shop/seal"
 )
 
 // CreateSignInLink makes the token of a one-time sign-in link, good for 7 days.
@@ -22,7 +23,7 @@ func (s *Shop) CreateSignInLink(ctx context.Context, actor Actor, who Who) (stri
 
 // RedeemSignIn uses a sign-in link and opens a session.
 func (s *Shop) RedeemSignIn(ctx context.Context, token string) (string, Actor, error) {
-	opened, key := opaque(sessionPrefix)
+	opened, key := seal.Opaque(sessionPrefix)
 	var actor Actor
 	err := s.do(ctx, SystemActor(), func(t *txn) error {
 		l, err := t.useLink(token, linkPrefix)
@@ -43,22 +44,22 @@ func (s *Shop) RedeemSignIn(ctx context.Context, token string) (string, Actor, e
 // give the same answer after the same work.
 func (s *Shop) SignIn(ctx context.Context, name, password string) (string, Actor, error) {
 	refused := fail(CodeUnauthorized, "name or password is wrong")
-	if len(password) > maxPasswordBytes || len(name) > maxTokenBytes {
+	if len(password) > maxPasswordBytes || len(name) > seal.MaxTokenBytes {
 		return "", Actor{}, refused
 	}
 	var who staff
 	s.view(func(r *records) {
 		folded := strings.ToLower(strings.TrimSpace(name))
-		who, _ = load[staff](r, bucketStaff, idKey(StaffID(r.src.Get(bucketStaffName, []byte(folded)))))
+		who, _ = load[staff](r, bucketStaff, idKey(StaffID(r.Get(bucketStaffName, []byte(folded)))))
 	})
-	ok, err := s.matches(ctx, password, who.Hash)
+	ok, err := s.hasher.Matches(ctx, password, who.Hash)
 	if err != nil {
 		return "", Actor{}, err
 	}
 	if !ok {
 		return "", Actor{}, refused
 	}
-	opened, key := opaque(sessionPrefix)
+	opened, key := seal.Opaque(sessionPrefix)
 	actor := Who{Staff: who.ID}.actor()
 	err = s.do(ctx, actor, func(t *txn) error {
 		t.openSession(key, Who{Staff: who.ID})
@@ -77,11 +78,11 @@ func (t *txn) openSession(key []byte, who Who) {
 
 // Session returns who is signed in with the token.
 func (s *Shop) Session(token string) (Actor, error) {
-	if !strings.HasPrefix(token, sessionPrefix) || len(token) > maxTokenBytes {
+	if !seal.IsOpaque(token, sessionPrefix) {
 		return Actor{}, fail(CodeUnauthorized, "nobody is signed in")
 	}
 	var open session
-	s.view(func(r *records) { open, _ = load[session](r, bucketSession, hashKey(token)) })
+	s.view(func(r *records) { open, _ = load[session](r, bucketSession, seal.OpaqueKey(token)) })
 	if s.now().UnixMilli() >= open.ExpiresAt {
 		return Actor{}, fail(CodeUnauthorized, "nobody is signed in")
 	}
@@ -95,7 +96,7 @@ func (s *Shop) SignOut(ctx context.Context, token string) error {
 		return nil
 	}
 	return s.do(ctx, actor, func(t *txn) error {
-		t.draft.Delete(bucketSession, hashKey(token))
+		t.tx.Delete(bucketSession, seal.OpaqueKey(token))
 		t.log(Event{Type: EventAccess, Note: "session closed of " + actor.name()})
 		return nil
 	})

@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
+
+	"shopcast/shop/seal"
 )
 
 const (
-	stageKeyPrefix     = "sc_stk_"
-	stageTicketVersion = "st1."
-	maxStageKeys       = 100
+	stageKeyPrefix = "sc_stk_"
+	maxStageKeys   = 100
 )
 
 // Publisher is who may bring a picture to the stage. Publishers with the same Key
@@ -45,7 +45,7 @@ func (s *Shop) CreateStageKey(ctx context.Context, actor Actor, label string) (s
 	if err != nil {
 		return "", err
 	}
-	token, key := opaque(stageKeyPrefix)
+	token, key := seal.Opaque(stageKeyPrefix)
 	err = s.do(ctx, actor, func(t *txn) error {
 		if t.counter(metaStage) >= maxStageKeys {
 			return fail(CodeTooLarge, "there are too many stage keys")
@@ -74,24 +74,19 @@ func (s *Shop) SignStageTicket(actor Actor, takeOver bool) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode stage ticket: %w", err)
 	}
-	return s.secret.seal(sealStage, stageTicketVersion+b64(text)), nil
+	return s.secret.Seal(sealStage, text), nil
 }
 
 // CheckPublisher returns who publishes with a bearer token, which is a stage key
 // or a stage ticket: bad_token when it is neither, expired_token for an old ticket.
 func (s *Shop) CheckPublisher(bearer string) (Publisher, error) {
-	if strings.HasPrefix(bearer, stageKeyPrefix) && len(bearer) <= maxTokenBytes {
+	if seal.IsOpaque(bearer, stageKeyPrefix) {
 		return s.publisherOfKey(bearer)
 	}
 	bad := fail(CodeBadToken, "this is not a stage key")
-	text, ok := s.secret.unseal(sealStage, bearer)
-	encoded, isTicket := strings.CutPrefix(text, stageTicketVersion)
-	if !ok || !isTicket {
-		return Publisher{}, bad
-	}
+	text, ok := s.secret.Unseal(sealStage, bearer)
 	var says stageTicket
-	raw, ok := unb64(encoded)
-	if !ok || json.Unmarshal(raw, &says) != nil {
+	if !ok || json.Unmarshal(text, &says) != nil {
 		return Publisher{}, bad
 	}
 	if s.now().UnixMilli() >= says.ExpiresAt {
@@ -105,7 +100,7 @@ func (s *Shop) CheckPublisher(bearer string) (Publisher, error) {
 func (s *Shop) publisherOfKey(bearer string) (Publisher, error) {
 	var found stageKey
 	var ok bool
-	s.view(func(r *records) { found, ok = load[stageKey](r, bucketStageKey, hashKey(bearer)) })
+	s.view(func(r *records) { found, ok = load[stageKey](r, bucketStageKey, seal.OpaqueKey(bearer)) })
 	if !ok {
 		return Publisher{}, fail(CodeBadToken, "this is not a stage key")
 	}

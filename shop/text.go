@@ -6,14 +6,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/oklog/ulid/v2"
+
+	"shopcast/shop/contact"
 )
 
 const (
-	minSlugBytes  = 2
-	maxSlugBytes  = 40
-	minPhoneChars = 6
-	maxPhoneChars = 15 // E.164
-	maxEmailBytes = 254
+	minSlugBytes = 2
+	maxSlugBytes = 40
 )
 
 // cleanText trims text of people and bounds it; control characters other than the
@@ -57,19 +56,17 @@ func isSlug(slug string) bool {
 	return true
 }
 
-// cleanContact checks and normalises how a buyer is reached, so that the same
-// person is recognised however they type: digits with an optional plus, e-mail in
-// lower case.
+// cleanContact checks how a buyer is reached and brings it into one spelling.
 func cleanContact(c Contact) (Contact, error) {
 	name, err := cleanName("name", c.Name)
 	if err != nil {
 		return Contact{}, err
 	}
-	phone, ok := cleanPhone(c.Phone)
+	phone, ok := contact.Phone(c.Phone)
 	if !ok {
 		return Contact{}, failField(CodeBadInput, "phone", "this is not a phone number")
 	}
-	email, ok := cleanEmail(c.Email)
+	email, ok := contact.Email(c.Email)
 	if !ok {
 		return Contact{}, failField(CodeBadInput, "email", "this is not an e-mail address")
 	}
@@ -77,50 +74,6 @@ func cleanContact(c Contact) (Contact, error) {
 		return Contact{}, failField(CodeBadInput, "phone", "a phone number or an e-mail address is needed")
 	}
 	return Contact{Name: name, Phone: phone, Email: email}, nil
-}
-
-// cleanPhone keeps digits and one leading plus; full-width digits count as digits
-// because Chinese keyboards type them. Empty stays empty.
-func cleanPhone(text string) (string, bool) {
-	if len(text) > 4*maxPhoneChars {
-		return "", false
-	}
-	var b strings.Builder
-	for _, r := range strings.TrimSpace(text) {
-		switch {
-		case r >= '0' && r <= '9':
-			b.WriteRune(r)
-		case r >= '\uff10' && r <= '\uff19':
-			b.WriteRune('0' + r - '\uff10')
-		case (r == '+' || r == '\uff0b') && b.Len() == 0:
-			b.WriteByte('+')
-		case strings.ContainsRune(" -()./\u00a0", r):
-		default:
-			return "", false
-		}
-	}
-	phone := b.String()
-	if after, ok := strings.CutPrefix(phone, "00"); ok {
-		phone = "+" + after
-	}
-	digits := len(strings.TrimPrefix(phone, "+"))
-	return phone, phone == "" || (digits >= minPhoneChars && digits <= maxPhoneChars)
-}
-
-// cleanEmail accepts what could be delivered to and puts it in lower case. Only
-// sending a message proves an address, so this is a check for slips.
-func cleanEmail(text string) (string, bool) {
-	email := strings.ToLower(strings.TrimSpace(text))
-	if email == "" {
-		return "", true
-	}
-	local, domain, ok := strings.Cut(email, "@")
-	if !ok || local == "" || len(email) > maxEmailBytes || strings.ContainsAny(email, " \t\r\n,;<>\"") ||
-		strings.Contains(domain, "@") || !utf8.ValidString(email) || strings.ContainsFunc(email, unicode.IsControl) {
-		return "", false
-	}
-	dot := strings.LastIndexByte(domain, '.')
-	return email, dot > 0 && dot < len(domain)-1 && !strings.Contains(domain, "..")
 }
 
 // cleanKey checks an idempotency key: a ULID in its one canonical spelling.

@@ -37,13 +37,13 @@ func (s *Shop) QualifyTouch(ctx context.Context, actor Actor) error {
 }
 
 func (s *Shop) isQualified(id TouchID) (yes bool) {
-	s.view(func(r *records) { yes = r.src.Get(bucketTouch, idKey(id)) != nil })
+	s.view(func(r *records) { yes = r.Get(bucketTouch, idKey(id)) != nil })
 	return yes
 }
 
 // recordTouch keeps a qualified visit; false = it was kept before.
 func (t *txn) recordTouch(visit Actor) bool {
-	if t.src.Get(bucketTouch, idKey(visit.Touch)) != nil {
+	if t.Get(bucketTouch, idKey(visit.Touch)) != nil {
 		return false
 	}
 	put(t, bucketTouch, idKey(visit.Touch), touch{

@@ -2,11 +2,12 @@ package shop
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 
-	"shopcast/shop/kv"
+	"shopcast/shop/journal"
 	"shopcast/shop/ledger"
 )
 
@@ -15,9 +16,10 @@ import (
 // orders and reservations, each order against its indexes and its commission, and
 // the one binding a person may have. It reads the whole store.
 func (s *Shop) Verify() error {
-	return s.db.View(func(tx *kv.Tx) error {
-		a := &audit{
-			records:  records{src: tx},
+	var a *audit
+	err := journal.View(s.db, func(r *journal.Records) {
+		a = &audit{
+			records:  records{r},
 			stock:    map[SKU]Stock{},
 			accounts: map[ledger.Account]int64{},
 			totals:   map[string]Totals{},
@@ -30,8 +32,8 @@ func (s *Shop) Verify() error {
 		a.checkStock()
 		a.checkTotals()
 		a.walkBindings()
-		return errors.Join(append(a.faults, a.err)...)
 	})
+	return errors.Join(append(a.faults, err)...)
 }
 
 // maxFaults bounds the report; a broken store is broken in the same way everywhere.
@@ -58,7 +60,7 @@ func (a *audit) fault(format string, args ...any) {
 // walkLog checks the chain, and that the log tells of each order once as placed.
 func (a *audit) walkLog() {
 	placed, paid := map[OrderID]int{}, map[OrderID]int{}
-	err := checkChain(a.src, func(e Event) {
+	err := a.eachEvent(func(e Event) {
 		switch {
 		case e.Type == EventOrderReserved && e.Order != nil:
 			placed[e.Order.ID]++
@@ -70,7 +72,7 @@ func (a *audit) walkLog() {
 		a.fault("%w", err)
 		return
 	}
-	a.src.Scan(bucketOrder, nil, nil, func(key, _ []byte) bool {
+	a.Scan(bucketOrder, nil, nil, func(key, _ []byte) bool {
 		o, ok := a.order(orderID(key))
 		if want := boolCount(o.PaidAt != 0); !ok || placed[o.ID] != 1 || paid[o.ID] != want {
 			a.fault("order %s is placed %d and paid %d times in the log", orderID(key), placed[o.ID], paid[o.ID])
@@ -83,6 +85,18 @@ func (a *audit) walkLog() {
 	}
 }
 
+// eachEvent reads the log from its beginning and checks its chain.
+func (r *records) eachEvent(each func(Event)) error {
+	return journal.Check(r.Records, func(seq uint64, doc []byte) error {
+		var e Event
+		if err := json.Unmarshal(doc, &e); err != nil || e.Seq != seq {
+			return fmt.Errorf("entry %d is unreadable or calls itself %d", seq, e.Seq)
+		}
+		each(e)
+		return nil
+	})
+}
+
 func boolCount(yes bool) int {
 	if yes {
 		return 1
@@ -91,7 +105,7 @@ func boolCount(yes bool) int {
 }
 
 func (a *audit) walkOrders() {
-	a.src.Scan(bucketOrder, nil, nil, func(key, _ []byte) bool {
+	a.Scan(bucketOrder, nil, nil, func(key, _ []byte) bool {
 		if o, ok := a.order(orderID(key)); ok {
 			a.checkOrder(&o)
 		}
@@ -118,7 +132,7 @@ func (a *audit) checkOrder(o *Order) {
 		a.fault("order %s: lines sum to %d, total is %d", o.ID, total, o.TotalMinor)
 	}
 	a.checkBelonging(o)
-	if isHeld := a.src.Get(bucketReserved, reservationKey(o)) != nil; isHeld != (o.State == OrderReserved) {
+	if isHeld := a.Get(bucketReserved, reservationKey(o)) != nil; isHeld != (o.State == OrderReserved) {
 		a.fault("order %s is %s, reservation there: %t", o.ID, o.State, isHeld)
 	}
 	a.held += boolCount(o.State == OrderReserved)
@@ -146,10 +160,10 @@ func (a *audit) checkBelonging(o *Order) {
 			a.fault("order %s: commission of %d on %d", o.ID, earned, line.NetMinor)
 		}
 	}
-	if winner != "" && a.src.Get(bucketOfDist, append(idKey(winner), idKey(o.ID)...)) == nil {
+	if winner != "" && a.Get(bucketOfDist, append(idKey(winner), idKey(o.ID)...)) == nil {
 		a.fault("order %s is not filed under %s", o.ID, winner)
 	}
-	if a.src.Get(bucketOfViewer, append(idKey(o.Viewer), idKey(o.ID)...)) == nil {
+	if a.Get(bucketOfViewer, append(idKey(o.Viewer), idKey(o.ID)...)) == nil {
 		a.fault("order %s is not filed under %s", o.ID, o.Viewer)
 	}
 }
@@ -163,7 +177,7 @@ func (a *audit) checkPaid(o *Order) {
 		a.fault("order %s is paid by payment %q, which is %q", o.ID, o.Payment, p.State)
 	}
 	earned := o.CommissionMinor(o.Attribution.Distributor)
-	entry, ok := load[ledger.Txn](&a.records, bucketEntry, a.src.Get(bucketEntryOf, idKey(o.ID)))
+	entry, ok := load[ledger.Txn](&a.records, bucketEntry, a.Get(bucketEntryOf, idKey(o.ID)))
 	if !ok || entry.Ref != string(o.ID) || entry.Currency != o.Currency {
 		a.fault("order %s has no ledger entry", o.ID)
 		return
@@ -188,7 +202,7 @@ func (a *audit) checkPaid(o *Order) {
 
 func (a *audit) checkReservations() {
 	n := 0
-	a.src.Scan(bucketReserved, nil, nil, func(_, _ []byte) bool { n++; return true })
+	a.Scan(bucketReserved, nil, nil, func(_, _ []byte) bool { n++; return true })
 	if n != a.held {
 		a.fault("%d reservations for %d reserved orders", n, a.held)
 	}
@@ -197,7 +211,7 @@ func (a *audit) checkReservations() {
 // walkEntries: each entry sums to zero and belongs to a paid order.
 func (a *audit) walkEntries() {
 	n := 0
-	a.src.Scan(bucketEntry, nil, nil, func(key, raw []byte) bool {
+	a.Scan(bucketEntry, nil, nil, func(key, raw []byte) bool {
 		n++
 		entry, _ := decode[ledger.Txn](&a.records, bucketEntry, raw)
 		if err := entry.Check(); err != nil {
@@ -206,7 +220,7 @@ func (a *audit) walkEntries() {
 		for _, p := range entry.Postings {
 			a.accounts[p.Account] += p.AmountMinor
 		}
-		if !bytes.Equal(a.src.Get(bucketEntryOf, idKey(OrderID(entry.Ref))), key) {
+		if !bytes.Equal(a.Get(bucketEntryOf, idKey(OrderID(entry.Ref))), key) {
 			a.fault("entry %s is not the one of %s", entry.ID, entry.Ref)
 		}
 		return true
@@ -219,7 +233,7 @@ func (a *audit) walkEntries() {
 // checkBalances: a balance is the sum of its postings, and all sum to zero.
 func (a *audit) checkBalances() {
 	var sum int64
-	a.src.Scan(bucketAccount, nil, nil, func(path, _ []byte) bool {
+	a.Scan(bucketAccount, nil, nil, func(path, _ []byte) bool {
 		account := ledger.Account(path)
 		balance := a.balance(account)
 		sum += balance
@@ -258,7 +272,7 @@ func (a *audit) checkStock() {
 }
 
 func (a *audit) checkTotals() {
-	a.src.Scan(bucketTotals, nil, nil, func(key, raw []byte) bool {
+	a.Scan(bucketTotals, nil, nil, func(key, raw []byte) bool {
 		if stored, _ := decode[Totals](&a.records, bucketTotals, raw); stored != a.totals[string(key)] {
 			a.fault("totals of %x are %+v, orders say %+v", key, stored, a.totals[string(key)])
 		}
@@ -274,7 +288,7 @@ func (a *audit) checkTotals() {
 // an ended one says when and why, and none is both.
 func (a *audit) walkBindings() {
 	inForce := map[BindingID]bool{}
-	a.src.Scan(bucketBinding, nil, nil, func(key, raw []byte) bool {
+	a.Scan(bucketBinding, nil, nil, func(key, raw []byte) bool {
 		b, _ := decode[Binding](&a.records, bucketBinding, raw)
 		if !bytes.Equal(b.owner().key(), key) || b.EndedAt != 0 || inForce[b.ID] {
 			a.fault("binding %s is filed wrongly", b.ID)
@@ -285,7 +299,7 @@ func (a *audit) walkBindings() {
 		inForce[b.ID] = true
 		return true
 	})
-	a.src.Scan(bucketBindings, nil, nil, func(_, raw []byte) bool {
+	a.Scan(bucketBindings, nil, nil, func(_, raw []byte) bool {
 		b, _ := decode[Binding](&a.records, bucketBindings, raw)
 		if b.EndedAt == 0 || b.EndReason == "" || inForce[b.ID] {
 			a.fault("binding %s has not ended and is history", b.ID)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strings"
 
 	"shopcast/sfu"
 	"shopcast/shop"
@@ -141,7 +140,7 @@ func (s *Server) patchSession(w http.ResponseWriter, r *http.Request, session me
 		problem(w, http.StatusPreconditionRequired, string(shop.CodeBadInput), "If-Match is needed")
 		return
 	case match == "*" && restart:
-	case match != quoted(session.ETag()):
+	case match != session.ETag():
 		problem(w, http.StatusPreconditionFailed, string(shop.CodeConflict), "this session has moved on")
 		return
 	}
@@ -159,7 +158,7 @@ func (s *Server) patchSession(w http.ResponseWriter, r *http.Request, session me
 		return
 	}
 	w.Header().Set("Content-Type", sdpFragment)
-	w.Header().Set("ETag", quoted(session.ETag()))
+	w.Header().Set("ETag", session.ETag())
 	_, _ = io.WriteString(w, ours)
 }
 
@@ -167,14 +166,12 @@ func (s *Server) patchSession(w http.ResponseWriter, r *http.Request, session me
 func created(w http.ResponseWriter, location, etag, sdp string) {
 	h := w.Header()
 	h.Set("Location", location)
-	h.Set("ETag", quoted(etag))
+	h.Set("ETag", etag)
 	h.Set("Accept-Patch", sdpFragment)
 	h.Set("Content-Type", "application/sdp")
 	w.WriteHeader(http.StatusCreated)
 	_, _ = io.WriteString(w, sdp)
 }
-
-func quoted(etag string) string { return `"` + strings.Trim(etag, `"`) + `"` }
 
 // readSDP reads a bounded body of the wanted media type, or answers 415, 413 or 400.
 func readSDP(w http.ResponseWriter, r *http.Request, wanted string) (string, bool) {

@@ -150,11 +150,10 @@ func TestPlayer_LoopsWithoutSeam(t *testing.T) {
 	start := time.Unix(1000, 0)
 	p := newPlayer(clip, start)
 	type track struct {
-		bursts       int
-		first, last  uint32
-		sn           uint16
-		lastDue      time.Time
-		sum, packets int
+		bursts      int
+		first, last uint32
+		sn          uint16
+		lastDue     time.Time
 	}
 	var video, audio track
 	for range 3 * (30 + 50) {

@@ -137,7 +137,7 @@ func TestRing_ManyReaders(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Add(1)
-		// Ends when it has seen the last packet.
+		// Stopped by the last packet, which it waits for.
 		go func() {
 			defer wg.Done()
 			for cursor := uint64(0); cursor < packets; {

@@ -9,9 +9,8 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-
-	"shopcast/shop/money"
 )
 
 // Account is a path such as "hq/sales" or "dist/dst_01J…/pending".
@@ -69,7 +68,7 @@ func (t Txn) Check() error {
 			return fmt.Errorf("check entry %s: posting %q %d", t.ID, p.Account, p.AmountMinor)
 		}
 		var ok bool
-		if sum, ok = money.Add(sum, p.AmountMinor); !ok {
+		if sum, ok = add(sum, p.AmountMinor); !ok {
 			return fmt.Errorf("check entry %s: sum does not fit", t.ID)
 		}
 	}
@@ -79,13 +78,17 @@ func (t Txn) Check() error {
 	return nil
 }
 
+// add returns a+b, and false when the sum does not fit.
+func add(a, b int64) (int64, bool) {
+	sum := a + b
+	return sum, (sum > a) == (b > 0)
+}
+
 // validAccount accepts paths of at least two parts, none empty.
 func validAccount(a Account) bool {
 	parts := strings.Split(string(a), "/")
-	for _, part := range parts {
-		if part == "" {
-			return false
-		}
+	if slices.Contains(parts, "") {
+		return false
 	}
 	return len(parts) >= 2
 }
@@ -102,7 +105,7 @@ func Apply(t Txn, before func(Account) int64) (map[Account]int64, error) {
 		if !seen {
 			balance = before(p.Account)
 		}
-		sum, ok := money.Add(balance, p.AmountMinor)
+		sum, ok := add(balance, p.AmountMinor)
 		if !ok {
 			return nil, fmt.Errorf("apply entry %s: balance of %s does not fit", t.ID, p.Account)
 		}

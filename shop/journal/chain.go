@@ -1,0 +1,95 @@
+package journal
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"shopcast/shop/kv"
+)
+
+// Where the journal keeps the log: bucket log, key = seq (8 bytes, big-endian),
+// value = the hash of the value before (32 bytes, zero for the first) and the
+// entry as JSON. Changing an old entry breaks every hash after it.
+const (
+	BucketLog  = "log"
+	BucketHead = "head" // "head" → seq(8) hash(32) of the log's end
+
+	keyHead = "head"
+)
+
+// Buckets are the names the file must have.
+func Buckets() []string { return []string{BucketLog, BucketHead} }
+
+// chain is the end of the log while a group is being written.
+type chain struct {
+	seq  uint64
+	hash [sha256.Size]byte
+	grew bool
+}
+
+func readChain(src Source) chain {
+	var c chain
+	if raw := src.Get(BucketHead, []byte(keyHead)); len(raw) == 8+sha256.Size {
+		c.seq = binary.BigEndian.Uint64(raw)
+		copy(c.hash[:], raw[8:])
+	}
+	return c
+}
+
+// add appends an entry.
+func (c *chain) add(d *kv.Draft, e Entry) error {
+	doc, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode entry: %w", err)
+	}
+	value := append(c.hash[:len(c.hash):len(c.hash)], doc...)
+	c.seq++
+	d.Put(BucketLog, Key(c.seq), value)
+	c.hash, c.grew = sha256.Sum256(value), true
+	return nil
+}
+
+// save writes the new end of the log, once per group.
+func (c *chain) save(tx *kv.Tx) error {
+	if !c.grew {
+		return nil
+	}
+	return tx.Put(BucketHead, []byte(keyHead), append(Key(c.seq), c.hash[:]...))
+}
+
+// Key is the key of an entry.
+func Key(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+
+// Check walks the log from its first entry, gives each to `each`, and compares the
+// end with the one that was stored. A gap, a changed entry and a cut end are errors.
+func Check(src Source, each func(seq uint64, doc []byte) error) error {
+	var last chain
+	var fault error
+	src.Scan(BucketLog, nil, nil, func(key, value []byte) bool {
+		if fault = last.follow(key, value); fault == nil {
+			fault = each(last.seq, value[sha256.Size:])
+		}
+		return fault == nil
+	})
+	if fault != nil {
+		return fmt.Errorf("check log: %w", fault)
+	}
+	if stored := readChain(src); stored.seq != last.seq || stored.hash != last.hash {
+		return fmt.Errorf("check log: it ends at %d, its head says %d", last.seq, stored.seq)
+	}
+	return nil
+}
+
+// follow checks that an entry is the one after the chain's end, and moves there.
+func (c *chain) follow(key, value []byte) error {
+	if len(key) != 8 || binary.BigEndian.Uint64(key) != c.seq+1 {
+		return fmt.Errorf("gap after %d", c.seq)
+	}
+	if len(value) < sha256.Size || [sha256.Size]byte(value[:sha256.Size]) != c.hash {
+		return fmt.Errorf("entry %d does not follow the one before", c.seq+1)
+	}
+	c.seq, c.hash = c.seq+1, sha256.Sum256(value)
+	return nil
+}
