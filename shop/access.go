@@ -17,7 +17,7 @@ const (
 	sessionLife = 30 * 24 * time.Hour
 	maxStaff    = 100
 
-	minPasswordRunes = 8
+	minPasswordRunes = 10
 	maxPasswordBytes = 200
 
 	setupPrefix   = "sc_set_"
@@ -276,7 +276,7 @@ func (s *Shop) CreateStaff(ctx context.Context, actor Actor, name string) (Staff
 
 func checkPassword(password string) error {
 	if utf8.RuneCountInString(password) < minPasswordRunes {
-		return failField(CodeBadInput, "password", "use at least 8 characters")
+		return failField(CodeBadInput, "password", "use at least 10 characters")
 	}
 	if len(password) > maxPasswordBytes || !utf8.ValidString(password) {
 		return failField(CodeBadInput, "password", "the password is too long or not UTF-8")

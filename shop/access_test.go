@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"shopcast/shop/journal"
+	"shopcast/shop/kv"
 )
 
 const testPassword = "correct horse battery"
@@ -246,7 +246,7 @@ func TestShop_secretsAtRest(t *testing.T) {
 		}
 	}
 	b.view(func(r *records) {
-		r.Scan(journal.BucketLog, nil, nil, func(_, value []byte) bool {
+		r.Scan(kv.BucketLog, nil, nil, func(_, value []byte) bool {
 			for _, private := range []string{contact.Name, contact.Phone, contact.Email, "Road 1"} {
 				if strings.Contains(string(value), private) {
 					t.Errorf("the log holds %q", private)

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"shopcast/shop/journal"
+	"shopcast/shop/kv"
 	"shopcast/shop/seal"
 )
 
@@ -14,7 +14,7 @@ import (
 // leaves nothing of all that behind.
 type txn struct {
 	records
-	tx     *journal.Tx
+	tx     *kv.Command
 	secret seal.Secret
 	actor  Actor
 	at     int64 // Unix ms, one instant for the whole command
@@ -24,7 +24,7 @@ type txn struct {
 func mint[T ~string](t *txn, prefix string) T { return T(prefix + "_" + t.tx.NextID().String()) }
 
 // put stores one document.
-func put[T any](t *txn, bucket string, key []byte, doc T) { journal.Put(t.tx, bucket, key, doc) }
+func put[T any](t *txn, bucket string, key []byte, doc T) { kv.Put(t.tx, bucket, key, doc) }
 
 // log puts an event into the log and tells it after the commit.
 func (t *txn) log(e Event) { t.tx.Log(&e) }
@@ -36,20 +36,20 @@ func (t *txn) tell(e Event) { t.tx.Tell(&e) }
 // do runs one command in the journal. When ctx ends first, the command may still
 // take effect; asking again with the same key gives its answer.
 func (s *Shop) do(ctx context.Context, actor Actor, run func(*txn) error) error {
-	err := s.journal.Do(ctx, actor.name(), func(tx *journal.Tx) error {
+	err := s.journal.Do(ctx, actor.name(), func(tx *kv.Command) error {
 		return run(&txn{records: records{&tx.Records}, tx: tx, secret: s.secret, actor: actor, at: tx.At})
 	})
 	switch {
-	case errors.Is(err, journal.ErrFull):
+	case errors.Is(err, kv.ErrFull):
 		return fail(CodeBusy, "too many requests are waiting")
-	case errors.Is(err, journal.ErrClosed):
+	case errors.Is(err, kv.ErrClosed):
 		return fail(CodeBusy, "the server is closing")
 	}
 	return err
 }
 
 // tellAll hands what a group has caused to Notify.
-func (s *Shop) tellAll(entries []journal.Entry) {
+func (s *Shop) tellAll(entries []kv.Entry) {
 	if s.notify == nil {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // once runs make unless this actor has used the key before. The same key with the
@@ -21,7 +22,7 @@ func once[D any, ID ~string](t *txn, kind, key string, body any, read func(ID) (
 	}
 	hash := sha256.Sum256(append([]byte(kind+"\x00"), raw...))
 	scope := sha256.Sum256([]byte(t.actor.name()))
-	at := append(parsed[:], scope[:16]...) // by time first: new keys go to the bucket's end
+	at := slices.Concat(parsed[:], scope[:16]) // by time first: new keys go to the bucket's end
 	if seen := t.Get(bucketIdem, at); len(seen) >= sha256.Size {
 		if [sha256.Size]byte(seen[:sha256.Size]) != hash {
 			return none, failField(CodeConflict, "key", "this key was used for something else")

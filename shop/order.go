@@ -166,11 +166,6 @@ func reservationKey(o *Order) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, uint64(o.PayBy)), idKey(o.ID)...)
 }
 
-// copyOf makes the order an event may hold on to.
-//
-//go:fix inline
-func copyOf(o Order) *Order { return new(o) }
-
 func (r *records) unpaidOrders(viewer ViewerID) int {
 	n := 0
 	for _, o := range r.ordersUnder(bucketOfViewer, idKey(viewer), 2*maxUnpaidOrders) {

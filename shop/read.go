@@ -1,7 +1,6 @@
 package shop
 
 import (
-	"shopcast/shop/journal"
 	"shopcast/shop/kv"
 	"shopcast/shop/money"
 )
@@ -149,7 +148,7 @@ func (s *Shop) Counts() (c Counts) {
 			Distributors: tx.Count(bucketDistributor),
 			Products:     tx.Count(bucketProduct),
 			Orders:       tx.Count(bucketOrder),
-			Events:       tx.Count(journal.BucketLog),
+			Events:       tx.Count(kv.BucketLog),
 		}
 		return nil
 	})

@@ -5,7 +5,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
-	"shopcast/shop/journal"
+	"shopcast/shop/kv"
 )
 
 // The buckets of the store. Keys on the path of an order are ordered by time.
@@ -50,7 +50,7 @@ func bucketNames() []string {
 		bucketBinding, bucketBindings, bucketViewer, bucketCustomer, bucketOfDist, bucketOfViewer,
 		bucketStaff, bucketStaffName, bucketLink, bucketSession, bucketStageKey,
 	}
-	return append(names, journal.Buckets()...)
+	return append(names, kv.JournalBuckets()...)
 }
 
 // Words of bucketMeta.
@@ -67,13 +67,13 @@ const (
 )
 
 // records reads the shop's documents. An unreadable one sticks (see
-// journal.Records), so that rules need no error check per line.
-type records struct{ *journal.Records }
+// kv.Records), so that rules need no error check per line.
+type records struct{ *kv.Records }
 
 // view runs fn over one unchanging picture of the store. Reads have no error to
 // return: an unreadable document is logged here and reads as missing.
 func (s *Shop) view(fn func(*records)) {
-	err := journal.View(s.db, func(r *journal.Records) { fn(&records{r}) })
+	err := s.db.Read(func(r *kv.Records) { fn(&records{r}) })
 	if err != nil {
 		s.log.Error("read failed", "err", err)
 	}
@@ -81,16 +81,16 @@ func (s *Shop) view(fn func(*records)) {
 
 // load reads one document.
 func load[T any](r *records, bucket string, key []byte) (T, bool) {
-	return journal.Load[T](r.Records, bucket, key)
+	return kv.Load[T](r.Records, bucket, key)
 }
 
 // decode reads a document out of the bytes a scan found.
 func decode[T any](r *records, bucket string, raw []byte) (T, bool) {
-	return journal.Decode[T](r.Records, bucket, raw)
+	return kv.Decode[T](r.Records, bucket, raw)
 }
 
 // all reads a whole bucket in the order of its keys.
-func all[T any](r *records, bucket string) []T { return journal.All[T](r.Records, bucket) }
+func all[T any](r *records, bucket string) []T { return kv.All[T](r.Records, bucket) }
 
 // idKey is the 16 bytes of an id: shorter than its text and in the same order.
 // Ids that are not well formed share the zero key, under which nothing is stored.

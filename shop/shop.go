@@ -26,7 +26,6 @@ import (
 	"sync"
 	"time"
 
-	"shopcast/shop/journal"
 	"shopcast/shop/kv"
 	"shopcast/shop/money"
 	"shopcast/shop/pay"
@@ -90,7 +89,7 @@ type Shop struct {
 	secret       seal.Secret
 	program      [4]byte // tells installations apart inside room tokens
 	hasher       *seal.Hasher
-	journal      *journal.Journal // the committer
+	journal      *kv.Journal // the committer
 	stopExpiry   context.CancelFunc
 	expiryEnded  chan struct{} // closed by expiryLoop
 	closeOnce    sync.Once
@@ -112,7 +111,7 @@ func Open(cfg Config) (*Shop, error) {
 	}
 	expiry, stopExpiry := context.WithCancel(context.Background())
 	s.stopExpiry = stopExpiry
-	s.journal = journal.Open(journal.Config{DB: s.db, Now: s.now, Notify: s.tellAll, Log: s.log})
+	s.journal = kv.OpenJournal(kv.JournalConfig{DB: s.db, Now: s.now, Notify: s.tellAll, Log: s.log})
 	if err := s.found(); err != nil {
 		close(s.expiryEnded) // the loop that would close it has not begun
 		return nil, errors.Join(err, s.Close())

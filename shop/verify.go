@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"maps"
 
-	"shopcast/shop/journal"
+	"shopcast/shop/kv"
 	"shopcast/shop/ledger"
 )
 
@@ -17,7 +17,7 @@ import (
 // the one binding a person may have. It reads the whole store.
 func (s *Shop) Verify() error {
 	var a *audit
-	err := journal.View(s.db, func(r *journal.Records) {
+	err := s.db.Read(func(r *kv.Records) {
 		a = &audit{
 			records:  records{r},
 			stock:    map[SKU]Stock{},
@@ -87,7 +87,7 @@ func (a *audit) walkLog() {
 
 // eachEvent reads the log from its beginning and checks its chain.
 func (r *records) eachEvent(each func(Event)) error {
-	return journal.Check(r.Records, func(seq uint64, doc []byte) error {
+	return kv.CheckLog(r.Records, func(seq uint64, doc []byte) error {
 		var e Event
 		if err := json.Unmarshal(doc, &e); err != nil || e.Seq != seq {
 			return fmt.Errorf("entry %d is unreadable or calls itself %d", seq, e.Seq)

@@ -1,11 +1,14 @@
-// Package kv keeps ordered keys in named buckets of one file. It is the only door
-// to bbolt and knows nothing of shops: keys and values are bytes, and what they
-// mean is the caller's. It refuses to share a file between processes, to retry,
-// and to hand out bytes that change under the caller's hands.
+// Package kv keeps ordered keys in named buckets of one file, with one writer and a
+// log that cannot be changed unseen. It is the only door to bbolt and knows nothing
+// of shops: keys and values are bytes or JSON documents, and what a command means is
+// the caller's. It refuses to share a file between processes, to retry, and to keep
+// anything of a command that was refused.
 //
-// A write transaction is one fsynced group. Inside it a Draft collects what one
-// command wants to write, so that a command that is refused half way leaves
-// nothing behind while its neighbours in the group go on.
+// A write transaction is one fsynced group of commands. Inside it a Draft collects
+// what one command wants to write, so that a command that is refused half way leaves
+// nothing behind while its neighbours in the group go on. The Journal forms the
+// groups and appends what happened to the log, in which every entry carries the hash
+// of the one before.
 package kv
 
 import (

@@ -1,4 +1,4 @@
-package journal
+package kv
 
 import (
 	"crypto/rand"
@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	"github.com/oklog/ulid/v2"
-
-	"shopcast/shop/kv"
 )
 
 // Source is where documents are read from: a read transaction or a draft.
@@ -25,9 +23,9 @@ type Records struct {
 	err error
 }
 
-// View runs fn over one unchanging picture of the file.
-func View(db *kv.DB, fn func(*Records)) error {
-	return db.View(func(tx *kv.Tx) error {
+// Read runs fn over one unchanging picture of the file.
+func (db *DB) Read(fn func(*Records)) error {
+	return db.View(func(tx *Tx) error {
 		r := Records{src: tx}
 		fn(&r)
 		return r.err
@@ -46,12 +44,12 @@ func (r *Records) fault(verb, bucket string, err error) {
 // Get returns the bytes under key, or nil.
 func (r *Records) Get(bucket string, key []byte) []byte { return r.src.Get(bucket, key) }
 
-// Scan is kv.Tx.Scan; it does not see what the command itself has written.
+// Scan is Tx.Scan; it does not see what the command itself has written.
 func (r *Records) Scan(bucket string, prefix, from []byte, fn func(key, value []byte) bool) {
 	r.src.Scan(bucket, prefix, from, fn)
 }
 
-// ScanBack is kv.Tx.ScanBack with the limit of Scan.
+// ScanBack is Tx.ScanBack with the limit of Scan.
 func (r *Records) ScanBack(bucket string, prefix []byte, fn func(key, value []byte) bool) {
 	r.src.ScanBack(bucket, prefix, fn)
 }
@@ -85,14 +83,14 @@ func All[T any](r *Records, bucket string) []T {
 	return docs
 }
 
-// Tx is what one command works on: the documents as they are now, a draft of its
+// Command is what one command works on: the documents as they are now, a draft of its
 // writes, and the entries it will have caused. A command that returns an error
 // leaves nothing of all that behind. It belongs to the writer's goroutine.
-type Tx struct {
+type Command struct {
 	Records
 	At int64 // Unix ms, one instant for the whole command
 
-	draft   *kv.Draft
+	draft   *Draft
 	ids     *idSource
 	entries []pendingEntry
 }
@@ -103,7 +101,7 @@ type pendingEntry struct {
 }
 
 // Put stores one document.
-func Put[T any](t *Tx, bucket string, key []byte, doc T) {
+func Put[T any](t *Command, bucket string, key []byte, doc T) {
 	raw, err := json.Marshal(doc)
 	if err != nil {
 		t.fault("write", bucket, err)
@@ -113,19 +111,19 @@ func Put[T any](t *Tx, bucket string, key []byte, doc T) {
 }
 
 // PutBytes stores bytes; they must not be changed afterwards.
-func (t *Tx) PutBytes(bucket string, key, value []byte) { t.draft.Put(bucket, key, value) }
+func (t *Command) PutBytes(bucket string, key, value []byte) { t.draft.Put(bucket, key, value) }
 
 // Delete removes a key.
-func (t *Tx) Delete(bucket string, key []byte) { t.draft.Delete(bucket, key) }
+func (t *Command) Delete(bucket string, key []byte) { t.draft.Delete(bucket, key) }
 
 // Log puts an entry into the log and tells it after the commit.
-func (t *Tx) Log(e Entry) { t.entries = append(t.entries, pendingEntry{e, true}) }
+func (t *Command) Log(e Entry) { t.entries = append(t.entries, pendingEntry{e, true}) }
 
 // Tell tells an entry after the commit without putting it into the log.
-func (t *Tx) Tell(e Entry) { t.entries = append(t.entries, pendingEntry{e, false}) }
+func (t *Command) Tell(e Entry) { t.entries = append(t.entries, pendingEntry{e, false}) }
 
 // NextID makes an id that sorts after every id this journal made before.
-func (t *Tx) NextID() ulid.ULID { return t.ids.next(t.At) }
+func (t *Command) NextID() ulid.ULID { return t.ids.next(t.At) }
 
 // idSource makes ids that rise even when the clock goes back and within one
 // millisecond. It belongs to the writer.

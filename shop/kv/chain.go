@@ -1,12 +1,10 @@
-package journal
+package kv
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-
-	"shopcast/shop/kv"
 )
 
 // Where the journal keeps the log: bucket log, key = seq (8 bytes, big-endian),
@@ -19,8 +17,8 @@ const (
 	keyHead = "head"
 )
 
-// Buckets are the names the file must have.
-func Buckets() []string { return []string{BucketLog, BucketHead} }
+// JournalBuckets are the names the file of a journal must have.
+func JournalBuckets() []string { return []string{BucketLog, BucketHead} }
 
 // chain is the end of the log while a group is being written.
 type chain struct {
@@ -39,32 +37,32 @@ func readChain(src Source) chain {
 }
 
 // add appends an entry.
-func (c *chain) add(d *kv.Draft, e Entry) error {
+func (c *chain) add(d *Draft, e Entry) error {
 	doc, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("encode entry: %w", err)
 	}
 	value := append(c.hash[:len(c.hash):len(c.hash)], doc...)
 	c.seq++
-	d.Put(BucketLog, Key(c.seq), value)
+	d.Put(BucketLog, SeqKey(c.seq), value)
 	c.hash, c.grew = sha256.Sum256(value), true
 	return nil
 }
 
 // save writes the new end of the log, once per group.
-func (c *chain) save(tx *kv.Tx) error {
+func (c *chain) save(tx *Tx) error {
 	if !c.grew {
 		return nil
 	}
-	return tx.Put(BucketHead, []byte(keyHead), append(Key(c.seq), c.hash[:]...))
+	return tx.Put(BucketHead, []byte(keyHead), append(SeqKey(c.seq), c.hash[:]...))
 }
 
-// Key is the key of an entry.
-func Key(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+// SeqKey is the key of an entry in BucketLog.
+func SeqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
 
-// Check walks the log from its first entry, gives each to `each`, and compares the
+// CheckLog walks the log from its first entry, gives each to `each`, and compares the
 // end with the one that was stored. A gap, a changed entry and a cut end are errors.
-func Check(src Source, each func(seq uint64, doc []byte) error) error {
+func CheckLog(src Source, each func(seq uint64, doc []byte) error) error {
 	var last chain
 	var fault error
 	src.Scan(BucketLog, nil, nil, func(key, value []byte) bool {

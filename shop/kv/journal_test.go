@@ -1,4 +1,4 @@
-package journal
+package kv
 
 import (
 	"bytes"
@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-
-	"shopcast/shop/kv"
 )
 
 // note is an entry of the tests.
@@ -29,10 +27,10 @@ type note struct {
 
 func (n *note) Stamp(seq uint64, at int64, by string) { n.Seq, n.At, n.By = seq, at, by }
 
-type bench struct {
+type journalBench struct {
 	*Journal
 	t    *testing.T
-	db   *kv.DB
+	db   *DB
 	path string
 	logs bytes.Buffer
 	ms   atomic.Int64
@@ -41,8 +39,8 @@ type bench struct {
 	told []note
 }
 
-func newBench(t *testing.T) *bench {
-	b := &bench{t: t, path: filepath.Join(t.TempDir(), "test.db")}
+func newJournal(t *testing.T) *journalBench {
+	b := &journalBench{t: t, path: filepath.Join(t.TempDir(), "test.db")}
 	b.ms.Store(1_000)
 	b.open()
 	t.Cleanup(func() {
@@ -54,20 +52,20 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func (b *bench) open() {
+func (b *journalBench) open() {
 	b.t.Helper()
-	db, err := kv.Open(b.path, append(Buckets(), "docs"))
+	db, err := Open(b.path, append(JournalBuckets(), "docs"))
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	b.db = db
-	b.Journal = Open(Config{
+	b.Journal = OpenJournal(JournalConfig{
 		DB: db, Now: func() time.Time { return time.UnixMilli(b.ms.Load()) }, Notify: b.note,
 		Log: slog.New(slog.NewTextHandler(&b.logs, nil)),
 	})
 }
 
-func (b *bench) note(entries []Entry) {
+func (b *journalBench) note(entries []Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range entries {
@@ -75,15 +73,15 @@ func (b *bench) note(entries []Entry) {
 	}
 }
 
-func (b *bench) do(text string) {
+func (b *journalBench) do(text string) {
 	b.t.Helper()
 	if err := b.Do(b.t.Context(), "test", saying(text)); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-func saying(text string) func(*Tx) error {
-	return func(t *Tx) error {
+func saying(text string) func(*Command) error {
+	return func(t *Command) error {
 		Put(t, "docs", []byte(text), text)
 		t.Log(&note{Text: text})
 		return nil
@@ -91,10 +89,10 @@ func saying(text string) func(*Tx) error {
 }
 
 // logged reads the log back.
-func (b *bench) logged() (notes []note) {
+func (b *journalBench) logged() (notes []note) {
 	b.t.Helper()
-	err := View(b.db, func(r *Records) {
-		err := Check(r, func(_ uint64, doc []byte) error {
+	err := b.db.Read(func(r *Records) {
+		err := CheckLog(r, func(_ uint64, doc []byte) error {
 			var n note
 			defer func() { notes = append(notes, n) }()
 			return json.Unmarshal(doc, &n)
@@ -110,12 +108,12 @@ func (b *bench) logged() (notes []note) {
 }
 
 // hold keeps the writer busy until the returned function is called.
-func (b *bench) hold() (release func()) {
+func (b *journalBench) hold() (release func()) {
 	b.t.Helper()
 	entered, leave, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	// ends when release is called
 	go func() {
-		ended <- b.Do(context.Background(), "test", func(*Tx) error {
+		ended <- b.Do(context.Background(), "test", func(*Command) error {
 			close(entered)
 			<-leave
 			return nil
@@ -131,9 +129,9 @@ func (b *bench) hold() (release func()) {
 }
 
 func TestJournal_Do(t *testing.T) {
-	b := newBench(t)
+	b := newJournal(t)
 	b.do("one")
-	err := b.Do(t.Context(), "test", func(t *Tx) error {
+	err := b.Do(t.Context(), "test", func(t *Command) error {
 		if text, ok := Load[string](&t.Records, "docs", []byte("one")); !ok || text != "one" || t.At != 1_000 {
 			return fmt.Errorf("text is %q, %t, at %d", text, ok, t.At)
 		}
@@ -154,7 +152,7 @@ func TestJournal_Do(t *testing.T) {
 	if got := b.logged(); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("log is %v", got)
 	}
-	err = View(b.db, func(r *Records) {
+	err = b.db.Read(func(r *Records) {
 		if docs := All[string](r, "docs"); len(docs) != 2 || docs[0] != "three" || docs[1] != "two" || string(r.Get("docs", []byte("two"))) != `"two"` {
 			t.Errorf("documents are %v", docs)
 		}
@@ -172,7 +170,7 @@ func TestJournal_Do(t *testing.T) {
 
 // A refused command in the middle of a group leaves nothing, its neighbours stand.
 func TestJournal_Do_refusedInAGroup(t *testing.T) {
-	b := newBench(t)
+	b := newJournal(t)
 	release := b.hold()
 	refused := errors.New("no")
 	results := make([]error, 30)
@@ -180,7 +178,7 @@ func TestJournal_Do_refusedInAGroup(t *testing.T) {
 	for i := range results {
 		// ends by itself; wg.Wait below sees to it
 		wg.Go(func() {
-			results[i] = b.Do(t.Context(), "test", func(t *Tx) error {
+			results[i] = b.Do(t.Context(), "test", func(t *Command) error {
 				if err := saying(fmt.Sprint(i))(t); err != nil {
 					return err
 				}
@@ -214,12 +212,12 @@ func TestJournal_Do_refusedInAGroup(t *testing.T) {
 }
 
 func TestJournal_Do_unreadable(t *testing.T) {
-	b := newBench(t)
-	err := b.Do(t.Context(), "test", func(t *Tx) error { t.PutBytes("docs", []byte("x"), []byte("{")); return nil })
+	b := newJournal(t)
+	err := b.Do(t.Context(), "test", func(t *Command) error { t.PutBytes("docs", []byte("x"), []byte("{")); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = b.Do(t.Context(), "test", func(t *Tx) error {
+	err = b.Do(t.Context(), "test", func(t *Command) error {
 		if _, ok := Load[string](&t.Records, "docs", []byte("x")); ok || t.Err() == nil {
 			return errors.New("half a document was read")
 		}
@@ -229,22 +227,22 @@ func TestJournal_Do_unreadable(t *testing.T) {
 	if err == nil || len(b.logged()) != 0 {
 		t.Errorf("error is %v", err)
 	}
-	if err = View(b.db, func(r *Records) { All[string](r, "docs") }); err == nil {
+	if err = b.db.Read(func(r *Records) { All[string](r, "docs") }); err == nil {
 		t.Error("the reader was not told")
 	}
-	err = b.Do(t.Context(), "test", func(t *Tx) error { Put(t, "docs", []byte("y"), func() {}); return nil })
+	err = b.Do(t.Context(), "test", func(t *Command) error { Put(t, "docs", []byte("y"), func() {}); return nil })
 	if err == nil {
 		t.Error("what cannot be written was written")
 	}
 }
 
 func TestJournal_Do_full(t *testing.T) {
-	b := newBench(t)
+	b := newJournal(t)
 	release := b.hold()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range QueueLimit {
-		if err := b.Do(gone, "test", func(*Tx) error { return nil }); !errors.Is(err, context.Canceled) {
+		if err := b.Do(gone, "test", func(*Command) error { return nil }); !errors.Is(err, context.Canceled) {
 			t.Fatalf("error is %v", err)
 		}
 	}
@@ -255,7 +253,7 @@ func TestJournal_Do_full(t *testing.T) {
 }
 
 func TestJournal_Close(t *testing.T) {
-	b := newBench(t)
+	b := newJournal(t)
 	release := b.hold()
 	accepted := make(chan error, 1)
 	// ends with the journal
@@ -281,7 +279,7 @@ func TestJournal_Close(t *testing.T) {
 }
 
 func TestJournal_reopened(t *testing.T) {
-	b := newBench(t)
+	b := newJournal(t)
 	b.do("one")
 	b.Close()
 	if err := b.db.Close(); err != nil {
@@ -294,36 +292,36 @@ func TestJournal_reopened(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
-	for name, damage := range map[string]func(*kv.Tx) error{
-		"changed": func(tx *kv.Tx) error {
-			value := bytes.Clone(tx.Get(BucketLog, Key(2)))
+func TestCheckLog(t *testing.T) {
+	for name, damage := range map[string]func(*Tx) error{
+		"changed": func(tx *Tx) error {
+			value := bytes.Clone(tx.Get(BucketLog, SeqKey(2)))
 			value[len(value)-3] ^= 1
-			return tx.Put(BucketLog, Key(2), value)
+			return tx.Put(BucketLog, SeqKey(2), value)
 		},
-		"last changed": func(tx *kv.Tx) error {
-			value := bytes.Clone(tx.Get(BucketLog, Key(4)))
+		"last changed": func(tx *Tx) error {
+			value := bytes.Clone(tx.Get(BucketLog, SeqKey(4)))
 			value[len(value)-3] ^= 1
-			return tx.Put(BucketLog, Key(4), value)
+			return tx.Put(BucketLog, SeqKey(4), value)
 		},
-		"gap":      func(tx *kv.Tx) error { return tx.Delete(BucketLog, Key(2)) },
-		"cut":      func(tx *kv.Tx) error { return tx.Delete(BucketLog, Key(4)) },
-		"short":    func(tx *kv.Tx) error { return tx.Put(BucketLog, Key(2), []byte("x")) },
-		"odd key":  func(tx *kv.Tx) error { return tx.Put(BucketLog, []byte("x"), []byte("x")) },
-		"swapped":  func(tx *kv.Tx) error { return tx.Put(BucketLog, Key(2), tx.Get(BucketLog, Key(3))) },
-		"prepend":  func(tx *kv.Tx) error { return tx.Put(BucketLog, Key(0), tx.Get(BucketLog, Key(1))) },
-		"appended": func(tx *kv.Tx) error { return tx.Put(BucketLog, Key(5), tx.Get(BucketLog, Key(4))) },
+		"gap":      func(tx *Tx) error { return tx.Delete(BucketLog, SeqKey(2)) },
+		"cut":      func(tx *Tx) error { return tx.Delete(BucketLog, SeqKey(4)) },
+		"short":    func(tx *Tx) error { return tx.Put(BucketLog, SeqKey(2), []byte("x")) },
+		"odd key":  func(tx *Tx) error { return tx.Put(BucketLog, []byte("x"), []byte("x")) },
+		"swapped":  func(tx *Tx) error { return tx.Put(BucketLog, SeqKey(2), tx.Get(BucketLog, SeqKey(3))) },
+		"prepend":  func(tx *Tx) error { return tx.Put(BucketLog, SeqKey(0), tx.Get(BucketLog, SeqKey(1))) },
+		"appended": func(tx *Tx) error { return tx.Put(BucketLog, SeqKey(5), tx.Get(BucketLog, SeqKey(4))) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newJournal(t)
 			for _, text := range []string{"one", "two", "three", "four"} {
 				b.do(text)
 			}
 			if err := b.db.Update(damage); err != nil {
 				t.Fatal(err)
 			}
-			err := View(b.db, func(r *Records) {
-				if Check(r, func(uint64, []byte) error { return nil }) == nil {
+			err := b.db.Read(func(r *Records) {
+				if CheckLog(r, func(uint64, []byte) error { return nil }) == nil {
 					t.Error("not seen")
 				}
 			})
@@ -336,7 +334,7 @@ func TestCheck(t *testing.T) {
 
 // Many callers, each answered once, the log without gaps and in the order told.
 func TestJournal_crowd(t *testing.T) {
-	b := newBench(t)
+	b := newJournal(t)
 	const callers, each = 50, 20
 	var wg sync.WaitGroup
 	for i := range callers {
@@ -378,15 +376,15 @@ func TestIDSource(t *testing.T) {
 }
 
 func BenchmarkJournal_Do(b *testing.B) {
-	db, err := kv.Open(filepath.Join(b.TempDir(), "test.db"), append(Buckets(), "docs"))
+	db, err := Open(filepath.Join(b.TempDir(), "test.db"), append(JournalBuckets(), "docs"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	j := Open(Config{DB: db, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	j := OpenJournal(JournalConfig{DB: db, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	b.SetParallelism(500)
 	b.RunParallel(func(next *testing.PB) {
 		for next.Next() {
-			err := j.Do(context.Background(), "bench", func(t *Tx) error {
+			err := j.Do(context.Background(), "bench", func(t *Command) error {
 				id := t.NextID()
 				Put(t, "docs", id[:], "a document")
 				t.Log(&note{Text: "x"})

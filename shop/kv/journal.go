@@ -1,10 +1,4 @@
-// Package journal is one writer for many callers. Commands queue up; one goroutine
-// takes all that wait, runs each on a draft of its own, and puts the group on the
-// disk in one transaction together with a log of what happened, in which every
-// entry carries the hash of the one before. The slower the disk, the larger the
-// groups. It refuses to know what a command means, to retry one, and to keep
-// anything of a command that was refused.
-package journal
+package kv
 
 import (
 	"context"
@@ -14,11 +8,9 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
-
-	"shopcast/shop/kv"
 )
 
-// Bounds of the writer.
+// Bounds of a journal.
 const (
 	QueueLimit = 8192 // commands that wait; when it is full the newest is refused with ErrFull
 	batchLimit = 1024 // commands in one disk transaction
@@ -37,24 +29,27 @@ type Entry interface {
 	Stamp(seq uint64, at int64, by string)
 }
 
-// Config is what a journal is made of.
-type Config struct {
-	DB     *kv.DB           // has Buckets(); the journal is its only writer
+// JournalConfig is what a journal is made of.
+type JournalConfig struct {
+	DB     *DB              // has JournalBuckets(); the journal is its only writer
 	Now    func() time.Time // clock of the commands
 	Notify func([]Entry)    // told after the commit, in order, from the writer; must not block; nil = nobody
 	Log    *slog.Logger     // where faults go
 }
 
-// Journal is the queue and its writer.
+// Journal is one writer for many callers. Commands queue up; one goroutine takes
+// all that wait, runs each on a draft of its own, and puts the group on the disk in
+// one transaction together with a log of what happened. The slower the disk, the
+// larger the groups.
 type Journal struct {
 	// static after construction
-	db     *kv.DB
+	db     *DB
 	now    func() time.Time
 	notify func([]Entry)
 	log    *slog.Logger
 
 	// channels of the writer; queue is read by the writer only
-	queue     chan *command
+	queue     chan *call
 	stop      chan struct{} // closed by Close
 	ended     chan struct{} // closed by the writer
 	closeOnce sync.Once
@@ -63,18 +58,18 @@ type Journal struct {
 	ids *idSource
 }
 
-// command is one call of Do.
-type command struct {
+// call is one call of Do.
+type call struct {
 	by   string
-	run  func(*Tx) error
+	run  func(*Command) error
 	done chan error // holds one, so that the writer never waits for a caller that left
 }
 
-// Open starts the writer. Close stops it.
-func Open(cfg Config) *Journal {
+// OpenJournal starts the writer. Close stops it.
+func OpenJournal(cfg JournalConfig) *Journal {
 	j := &Journal{
 		db: cfg.DB, now: cfg.Now, notify: cfg.Notify, log: cfg.Log,
-		queue: make(chan *command, QueueLimit),
+		queue: make(chan *call, QueueLimit),
 		stop:  make(chan struct{}),
 		ended: make(chan struct{}),
 		ids:   newIDSource(),
@@ -95,8 +90,8 @@ func (j *Journal) Waiting() int { return len(j.queue) }
 
 // Do hands a command to the writer and waits for its result: nil when everything
 // it wrote is on the disk. When ctx ends first, the command may still take effect.
-func (j *Journal) Do(ctx context.Context, by string, run func(*Tx) error) error {
-	c := &command{by: by, run: run, done: make(chan error, 1)}
+func (j *Journal) Do(ctx context.Context, by string, run func(*Command) error) error {
+	c := &call{by: by, run: run, done: make(chan error, 1)}
 	select {
 	case <-j.stop:
 		return ErrClosed
@@ -119,7 +114,7 @@ func (j *Journal) Do(ctx context.Context, by string, run func(*Tx) error) error 
 
 // lastWord is the result of a command whose writer has ended: its answer when it
 // was still served.
-func (c *command) lastWord() error {
+func (c *call) lastWord() error {
 	select {
 	case err := <-c.done:
 		return err
@@ -143,8 +138,8 @@ func (j *Journal) write() {
 }
 
 // group is the first command and those that wait behind it.
-func (j *Journal) group(first *command) []*command {
-	group := []*command{first}
+func (j *Journal) group(first *call) []*call {
+	group := []*call{first}
 	for len(group) < batchLimit {
 		select {
 		case c := <-j.queue:
@@ -170,10 +165,10 @@ func (j *Journal) drain() {
 
 // commit runs a group in one disk transaction, answers each command and tells the
 // world. When the disk fails, every command of the group has failed.
-func (j *Journal) commit(group []*command) {
+func (j *Journal) commit(group []*call) {
 	results := make([]error, len(group))
 	var told []Entry
-	err := j.db.Update(func(tx *kv.Tx) error {
+	err := j.db.Update(func(tx *Tx) error {
 		told = nil
 		end := readChain(tx)
 		for i, c := range group {
@@ -202,9 +197,9 @@ func (j *Journal) commit(group []*command) {
 
 // runOne runs one command on a draft of its own. refused is the command's own
 // answer and leaves no trace; fault is the disk's and ends the group.
-func (j *Journal) runOne(tx *kv.Tx, c *command, end *chain) (entries []Entry, refused, fault error) {
+func (j *Journal) runOne(tx *Tx, c *call, end *chain) (entries []Entry, refused, fault error) {
 	draft := tx.Draft()
-	t := &Tx{Records: Records{src: draft}, At: j.now().UnixMilli(), draft: draft, ids: j.ids}
+	t := &Command{Records: Records{src: draft}, At: j.now().UnixMilli(), draft: draft, ids: j.ids}
 	if refused = j.guard(c, t); refused != nil {
 		return nil, refused, nil
 	}
@@ -224,7 +219,7 @@ func (j *Journal) runOne(tx *kv.Tx, c *command, end *chain) (entries []Entry, re
 
 // guard runs the command. A panic in one command must not take down the writer of
 // everybody; its draft is dropped like that of any refused command.
-func (j *Journal) guard(c *command, t *Tx) (err error) {
+func (j *Journal) guard(c *call, t *Command) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			j.log.Error("command panicked", "panic", fault, "stack", string(debug.Stack()))
