@@ -231,7 +231,8 @@ func (h *hub) orderChanged(order *shop.Order) {
 	h.toViewer(order.Viewer, preparePush("order", views.order(order, FaceRoom)))
 	h.toStudios(preparePush("order", views.order(order, FaceStudio)))
 	if id := order.Attribution.Distributor; id != "" {
-		h.toDesks(id, preparePush("order", views.order(order, FaceDesk)))
+		masked := order.Masked()
+		h.toDesks(id, preparePush("order", views.order(&masked, FaceDesk)))
 	}
 	h.mu.Lock()
 	for _, line := range order.Lines {

@@ -112,6 +112,9 @@ func TestServer_OrderBelongsToTheRoomOfTheTicket(t *testing.T) {
 			t.Errorf("the other desk was told: %s", e.D)
 		}
 	}
+	if _, w := st.signIn(FaceDesk, st.desks["lin"]); len(w.Orders) != 1 || w.Orders[0].Phone != "***8000" || w.Orders[0].Buyer != "M***" || w.Orders[0].Address != "" {
+		t.Errorf("lin's desk has %+v", w.Orders)
+	}
 	if _, w := st.signIn(FaceDesk, st.desks["wang"]); len(w.Orders) != 0 {
 		t.Errorf("the other desk has %+v", w.Orders)
 	}

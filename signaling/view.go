@@ -1,9 +1,6 @@
 package signaling
 
 import (
-	"strings"
-	"unicode/utf8"
-
 	"shopcast/shop"
 	"shopcast/shop/money"
 )
@@ -74,8 +71,8 @@ func (v views) orders(orders []shop.Order, face Face) []Order {
 	return out
 }
 
-// order shows an order to a face: HQ sees all, the buyer no commission, and a
-// distributor's desk a masked buyer.
+// order shows an order to a face: HQ sees all, the buyer no commission. Orders for a
+// desk come in masked (shop.Order.Masked).
 func (v views) order(order *shop.Order, face Face) Order {
 	room, _ := v.s.cfg.Shop.RoomByID(order.Room)
 	out := Order{
@@ -99,30 +96,7 @@ func (v views) order(order *shop.Order, face Face) Order {
 		out.CommissionMinor = order.CommissionMinor(order.Attribution.Distributor)
 		out.Buyer, out.Phone, out.Email, out.Address = order.Contact.Name, order.Contact.Phone, order.Contact.Email, order.Address
 	}
-	if face == FaceDesk {
-		out.Buyer, out.Phone, out.Email, out.Address = mask(out.Buyer, 1, 0), mask(out.Phone, 3, 2), maskEmail(out.Email), ""
-	}
 	return out
-}
-
-// mask keeps the first and last runes of a text and hides how long the rest is.
-func mask(text string, head, tail int) string {
-	runes := []rune(text)
-	if len(runes) == 0 {
-		return ""
-	}
-	if len(runes) <= head+tail {
-		return string(runes[:1]) + "**"
-	}
-	return string(runes[:head]) + "**" + string(runes[len(runes)-tail:])
-}
-
-func maskEmail(email string) string {
-	name, domain, ok := strings.Cut(email, "@")
-	if !ok || utf8.RuneCountInString(name) == 0 {
-		return ""
-	}
-	return mask(name, 1, 0) + "@" + domain
 }
 
 func wireShow(show *shop.Show) ShowInfo {

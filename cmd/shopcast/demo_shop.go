@@ -19,7 +19,6 @@ type catalogue struct {
 	Brand        words             `json:"brand"`
 	Show         words             `json:"show"`
 	Owner        words             `json:"owner"`
-	HQRoom       words             `json:"hq_room"`
 	Distributors []demoDistributor `json:"distributors"`
 	Products     []demoProduct     `json:"products"`
 }

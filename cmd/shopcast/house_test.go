@@ -21,7 +21,9 @@ var (
 		"cmd/shopcast":    {"web", "signaling", "sfu", "sfu/clip", "shop", "shop/pay", "shop/pay/manual", "shop/pay/demo"},
 		"web":             {"shop", "shop/money"},
 		"signaling":       {"shop", "shop/money", "sfu"},
-		"shop":            {"shop/ledger", "shop/money", "shop/kv", "shop/pay"},
+		"shop":            {"shop/ledger", "shop/money", "shop/kv", "shop/pay", "shop/seal", "shop/contact"},
+		"shop/seal":       {},
+		"shop/contact":    {},
 		"shop/ledger":     {},
 		"shop/money":      {},
 		"shop/kv":         {},
@@ -46,7 +48,8 @@ var (
 	}
 )
 
-// Bounds on size.
+// Bounds on size. A package is measured in lines of code: one that explains itself
+// well must not look larger for it.
 const (
 	maxFuncLines    = 70
 	p95FuncLines    = 45
@@ -62,7 +65,8 @@ type houseFile struct {
 	path, pkg string
 	set       *token.FileSet
 	ast       *ast.File
-	lines     int
+	lines     int // all of the file's
+	code      int // without blank lines and comments
 	test      bool
 }
 
@@ -99,7 +103,7 @@ func readHouse(t *testing.T) []houseFile {
 		relative, err := filepath.Rel(root, filepath.Dir(path))
 		files = append(files, houseFile{
 			path: path, pkg: filepath.ToSlash(relative), set: set, ast: parsed,
-			lines: set.File(parsed.Pos()).LineCount(), test: strings.HasSuffix(path, "_test.go"),
+			lines: set.File(parsed.Pos()).LineCount(), code: codeLines(set, parsed), test: strings.HasSuffix(path, "_test.go"),
 		})
 		return err
 	})
@@ -107,6 +111,21 @@ func readHouse(t *testing.T) []houseFile {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// codeLines counts the lines on which some code begins or ends.
+func codeLines(set *token.FileSet, file *ast.File) int {
+	lines := map[int]struct{}{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n.(type) {
+		case nil, *ast.CommentGroup, *ast.Comment:
+			return false
+		}
+		lines[set.Position(n.Pos()).Line] = struct{}{}
+		lines[set.Position(n.End()-1).Line] = struct{}{}
+		return true
+	})
+	return len(lines)
 }
 
 func checkArrows(t *testing.T, files []houseFile) {
@@ -172,7 +191,7 @@ func checkSizes(t *testing.T, files []houseFile) {
 		if f.test {
 			continue
 		}
-		packages[f.pkg] += f.lines
+		packages[f.pkg] += f.code
 		for _, decl := range f.ast.Decls {
 			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Body != nil {
 				n := f.set.Position(fn.End()).Line - f.set.Position(fn.Pos()).Line + 1
@@ -191,7 +210,7 @@ func checkSizes(t *testing.T, files []houseFile) {
 	}
 	for pkg, lines := range packages {
 		if lines > maxPackageLines {
-			t.Errorf("package %s has %d lines, %d is the most", pkg, lines, maxPackageLines)
+			t.Errorf("package %s has %d lines of code, %d is the most", pkg, lines, maxPackageLines)
 		}
 	}
 	slices.Sort(lengths)
