@@ -1,0 +1,5 @@
+// What browser.mjs adds to every page of a test.
+interface Window {
+  peers: RTCPeerConnection[];
+  RTCPeerConnection: typeof RTCPeerConnection;
+}
