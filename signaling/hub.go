@@ -215,15 +215,7 @@ func (h *hub) productChanged(product *shop.Product) {
 	if !product.OnShelf {
 		public = preparePush("product.gone", ProductGone{ID: string(product.ID)})
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for c := range h.all {
-		if c.face == FaceStudio {
-			c.send(full)
-		} else {
-			c.send(public)
-		}
-	}
+	h.toFaces(full, public)
 }
 
 func (h *hub) orderChanged(order *shop.Order) {
@@ -283,6 +275,19 @@ func (h *hub) toAll(message *websocket.PreparedMessage) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	sendTo(h.all, message)
+}
+
+// toFaces sends full to the studios and public to everybody else.
+func (h *hub) toFaces(full, public *websocket.PreparedMessage) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.all {
+		if c.face == FaceStudio {
+			c.send(full)
+		} else {
+			c.send(public)
+		}
+	}
 }
 
 func (h *hub) toStudios(message *websocket.PreparedMessage) {

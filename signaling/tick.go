@@ -37,17 +37,7 @@ func (h *hub) tick() {
 
 func (h *hub) tickStage() {
 	views := h.server.views()
-	full := preparePush("stage", views.stage(FaceStudio))
-	public := preparePush("stage", views.stage(FaceRoom))
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for c := range h.all {
-		if c.face == FaceStudio {
-			c.send(full)
-		} else {
-			c.send(public)
-		}
-	}
+	h.toFaces(preparePush("stage", views.stage(FaceStudio)), preparePush("stage", views.stage(FaceRoom)))
 }
 
 func (h *hub) tickPresence(rooms map[shop.RoomID]struct{}) {

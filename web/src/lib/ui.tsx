@@ -326,7 +326,7 @@ export function LangSwitch({ class: extra = "" }: { class?: string }) {
       type="button"
       class={`lang-switch ${extra}`}
       lang={code}
-      aria-label={name}
+      aria-label={`${short} ${name}`}
       title={name}
       data-testid="lang-switch"
       onClick={() => void setLang(code)}

@@ -4,6 +4,7 @@
 
 import { signal } from "@preact/signals";
 import type { StageInfo } from "../lib/protocol";
+import { CallError } from "../lib/socket";
 import { type AirStats, publish, WhipError, type WhipFault, type WhipSession } from "./whip";
 
 /** "busy": someone else publishes, the operator decides. "failed": trying again would not help. */
@@ -32,6 +33,8 @@ const statsMS = 2000;
 const limitedAfter = 8; // measurements
 /** Two clocks and a push in between: a rival this much younger than us is a rival. */
 const slackMS = 1500;
+/** Before that an empty stage may be older news than our connection. */
+const settledMS = 5000;
 
 let deps: AirDeps;
 let media: MediaStream | null = null;
@@ -85,10 +88,11 @@ export async function swapMedia(next: MediaStream): Promise<void> {
   if (!swapped) void attempt(false);
 }
 
-/** Tells air.ts that the stage has changed; it gives way to a younger publisher. */
+/** Tells air.ts how the stage stands: it gives way to a younger publisher, and comes back when the server has lost us. */
 export function stageChanged(stage: StageInfo): void {
-  if (air.value !== "onair" || !younger(stage)) return;
-  giveWay(stage.source);
+  if (air.value !== "onair") return;
+  if (younger(stage)) giveWay(stage.source);
+  else if (!stage.live && deps.serverNow() - since > settledMS) lost();
 }
 
 async function attempt(over: boolean): Promise<void> {
@@ -157,7 +161,8 @@ function lost(): void {
 
 function judge(err: unknown): void {
   drop();
-  const whip = err instanceof WhipError ? err : new WhipError("retry", String(err));
+  const refused = err instanceof CallError && ["forbidden", "unauthorized"].includes(err.code);
+  const whip = err instanceof WhipError ? err : new WhipError(refused ? "denied" : "retry", String(err));
   if (whip.fault === "busy") return giveWay(deps.stage().source || whip.detail);
   if (whip.fault === "retry") return retryLater();
   airFault.value = whip.fault;

@@ -13,10 +13,9 @@ import { socket } from "./wire";
 export function TopBar() {
   return (
     <header class="bar">
-      <div class="bar-brand">
-        <strong>{brand.value.name || "Shopcast"}</strong>
-        <span>{t("studio.title")}</span>
-      </div>
+      <h1 class="bar-brand">
+        <strong>{brand.value.name || "Shopcast"}</strong> <span>{t("studio.title")}</span>
+      </h1>
       {ready.value && <ShowState />}
       <Figures />
       <div class="bar-me">

@@ -15,11 +15,15 @@ import { socket } from "./wire";
 const usualRate = "15";
 const slugShape = /^[a-z0-9-]{2,40}$/;
 
-interface DistributorDraft {
+/** What both forms ask. */
+interface RoomDraft {
   key: string;
   name: string;
-  rate: string;
   slug: string;
+}
+
+interface DistributorDraft extends RoomDraft {
+  rate: string;
 }
 
 /** NewDistributor asks for a name, a rate and the room's address. */
@@ -28,69 +32,38 @@ export function NewDistributor(props: {
   onClose(): void;
   onMade(d: DistributorCreated): void;
 }) {
-  const [draft, setDraft] = useState<DistributorDraft>(emptyDistributor);
-  const [faults, setFaults] = useState<Record<string, string>>({});
-  const make = useCommand({ quiet: true });
-  useReset(props.open, () => {
-    setDraft(emptyDistributor());
-    setFaults({});
-    make.clear();
-  });
-  const set = (part: Partial<DistributorDraft>) => setDraft((d) => ({ ...d, ...part }));
-  const submit = async (e: Event) => {
-    e.preventDefault();
-    const wrong = checkDistributor(draft);
-    setFaults(wrong);
-    focusFault(e.currentTarget);
-    if (Object.keys(wrong).length > 0 || make.busy) return;
-    await make.run(async () => props.onMade(await create(draft)));
-  };
-  const wrong: Record<string, string> = make.field ? { ...faults, [make.field]: make.error } : faults;
+  const form = useForm(props.open, emptyDistributor, checkDistributor, async (d) =>
+    props.onMade(await create(d)),
+  );
+  const foot = { form: "distributor-form", command: form.command, onClose: props.onClose };
   return (
     <Sheet
       open={props.open}
       onClose={props.onClose}
       title={t("studio.distributor_new")}
-      footer={
-        <FormFoot
-          form="distributor-form"
-          command={make}
-          word={t("studio.distributor_create")}
-          onClose={props.onClose}
-          testid="distributor-create"
-        />
-      }
+      footer={<FormFoot {...foot} word={t("studio.distributor_create")} testid="distributor-create" />}
     >
-      <form id="distributor-form" class="form" onSubmit={submit} noValidate>
-        <Field
+      <form id="distributor-form" class="form" onSubmit={form.submit} noValidate>
+        <NameField
+          form={form}
           label={t("studio.name")}
-          value={draft.name}
-          onInput={(name) => set({ name, slug: follows(draft.slug, draft.name) ? slugOf(name) : draft.slug })}
-          error={wrong.name}
           hint={t("studio.name_hint")}
-          maxLength={80}
-          autoFocus
-          data-testid="distributor-name"
+          testid="distributor-name"
         />
         <div class="form-pair">
           <Field
             label={t("studio.rate")}
-            value={draft.rate}
-            onInput={(rate) => set({ rate })}
-            error={wrong.rate_bp}
+            value={form.draft.rate}
+            onInput={(rate) => form.set({ rate })}
+            error={form.faults.rate_bp}
             hint={t("studio.rate_hint")}
             inputMode="decimal"
             autocomplete="off"
             data-testid="distributor-rate"
           />
-          <SlugField
-            value={draft.slug}
-            onInput={(slug) => set({ slug })}
-            error={wrong.slug}
-            testid="distributor-slug"
-          />
+          <SlugField form={form} testid="distributor-slug" />
         </div>
-        <FormFault command={make} />
+        <FormFault command={form.command} />
       </form>
     </Sheet>
   );
@@ -171,72 +144,26 @@ export function SignInLink({
   );
 }
 
-interface RoomDraft {
-  key: string;
-  name: string;
-  slug: string;
-}
-
 /** NewRoom adds a room; distributor is whose, empty = HQ's, null = closed. */
 export function NewRoom({ distributor, onClose }: { distributor: string | null; onClose(): void }) {
-  const [draft, setDraft] = useState<RoomDraft>(emptyRoom);
-  const [faults, setFaults] = useState<Record<string, string>>({});
-  const make = useCommand({ quiet: true });
-  const open = distributor !== null;
-  useReset(open, () => {
-    setDraft(emptyRoom());
-    setFaults({});
-    make.clear();
+  const form = useForm(distributor !== null, emptyRoom, checkRoom, async ({ key, name, slug }) => {
+    const room = { key, distributor_id: distributor ?? "", name: name.trim(), slug: slug.trim() };
+    rooms.value = upsert(rooms.value, await socket.call("room.create", room));
+    onClose();
   });
-  const submit = async (e: Event) => {
-    e.preventDefault();
-    const wrong = checkRoom(draft);
-    setFaults(wrong);
-    focusFault(e.currentTarget);
-    if (Object.keys(wrong).length > 0 || make.busy || distributor === null) return;
-    const done = await make.run(async () => {
-      const { key, name, slug } = draft;
-      const room = { key, distributor_id: distributor, name: name.trim(), slug: slug.trim() };
-      rooms.value = upsert(rooms.value, await socket.call("room.create", room));
-    });
-    if (done) onClose();
-  };
-  const wrong: Record<string, string> = make.field ? { ...faults, [make.field]: make.error } : faults;
   const owner = distributors.value.find((d) => d.id === distributor)?.name ?? t("studio.hq");
+  const foot = { form: "room-form", command: form.command, onClose };
   return (
     <Sheet
-      open={open}
+      open={distributor !== null}
       onClose={onClose}
       title={t("studio.room_new", { name: owner })}
-      footer={
-        <FormFoot
-          form="room-form"
-          command={make}
-          word={t("studio.room_create")}
-          onClose={onClose}
-          testid="room-create"
-        />
-      }
+      footer={<FormFoot {...foot} word={t("studio.room_create")} testid="room-create" />}
     >
-      <form id="room-form" class="form" onSubmit={submit} noValidate>
-        <Field
-          label={t("studio.room_name")}
-          value={draft.name}
-          onInput={(name) =>
-            setDraft({ ...draft, name, slug: follows(draft.slug, draft.name) ? slugOf(name) : draft.slug })
-          }
-          error={wrong.name}
-          maxLength={80}
-          autoFocus
-          data-testid="room-name"
-        />
-        <SlugField
-          value={draft.slug}
-          onInput={(slug) => setDraft({ ...draft, slug })}
-          error={wrong.slug}
-          testid="room-slug"
-        />
-        <FormFault command={make} />
+      <form id="room-form" class="form" onSubmit={form.submit} noValidate>
+        <NameField form={form} label={t("studio.room_name")} testid="room-name" />
+        <SlugField form={form} testid="room-slug" />
+        <FormFault command={form.command} />
       </form>
     </Sheet>
   );
@@ -244,25 +171,89 @@ export function NewRoom({ distributor, onClose }: { distributor: string | null; 
 
 // ---- parts
 
-function SlugField(props: {
-  value: string;
-  onInput(v: string): void;
-  error: string | undefined;
+type Faults = Record<string, string>;
+
+interface Form<T> {
+  draft: T;
+  set(part: Partial<T>): void;
+  /** Ours and the server's, by the field they are about. */
+  faults: Faults;
+  command: Command;
+  submit(e: Event): Promise<void>;
+}
+
+/** A form in a dialog: empty whenever the dialog opens, checked here, then sent. */
+function useForm<T>(
+  open: boolean,
+  empty: () => T,
+  check: (draft: T) => Faults,
+  send: (draft: T) => Promise<void>,
+): Form<T> {
+  const [draft, setDraft] = useState<T>(empty);
+  const [own, setOwn] = useState<Faults>({});
+  const command = useCommand({ quiet: true });
+  useEffect(() => {
+    if (!open) return;
+    setDraft(empty());
+    setOwn({});
+    command.clear();
+  }, [open]);
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    const wrong = check(draft);
+    setOwn(wrong);
+    focusFault(e.currentTarget);
+    if (Object.keys(wrong).length === 0 && !command.busy) await command.run(() => send(draft));
+  };
+  const faults = command.field ? { ...own, [command.field]: command.error } : own;
+  return { draft, faults, command, submit, set: (part) => setDraft((d) => ({ ...d, ...part })) };
+}
+
+interface NamedProps<T> {
+  form: Form<T>;
   testid: string;
-}) {
+}
+
+/** The name; the address follows it until it is typed by hand. */
+function NameField<T extends RoomDraft>({
+  form,
+  label,
+  hint,
+  testid,
+}: NamedProps<T> & { label: string; hint?: string }) {
+  const { draft, set } = form;
+  const named = (name: string) => {
+    const slug = draft.slug === slugOf(draft.name) ? slugOf(name) : draft.slug;
+    set({ name, slug } as Partial<T>);
+  };
+  return (
+    <Field
+      label={label}
+      value={draft.name}
+      onInput={named}
+      error={form.faults.name}
+      {...(hint && { hint })}
+      maxLength={80}
+      autoFocus
+      data-testid={testid}
+    />
+  );
+}
+
+function SlugField<T extends RoomDraft>({ form, testid }: NamedProps<T>) {
   return (
     <Field
       label={t("studio.slug")}
-      value={props.value}
-      onInput={(v) => props.onInput(v.toLowerCase())}
-      error={props.error}
+      value={form.draft.slug}
+      onInput={(slug) => form.set({ slug: slug.toLowerCase() } as Partial<T>)}
+      error={form.faults.slug}
       hint={t("studio.slug_hint")}
       prefix="/r/"
       autocapitalize="none"
       autocomplete="off"
       spellcheck={false}
       maxLength={40}
-      data-testid={props.testid}
+      data-testid={testid}
     />
   );
 }
@@ -287,12 +278,6 @@ function FormFault({ command }: { command: Command }) {
   );
 }
 
-function useReset(open: boolean, reset: () => void): void {
-  useEffect(() => {
-    if (open) reset();
-  }, [open]);
-}
-
 // ---- what was typed
 
 function emptyDistributor(): DistributorDraft {
@@ -303,11 +288,11 @@ function emptyRoom(): RoomDraft {
   return { key: newKey(), name: "", slug: "" };
 }
 
-function checkDistributor(d: DistributorDraft): Record<string, string> {
+function checkDistributor(d: DistributorDraft): Faults {
   return { ...checkRoom(d), ...(rateBP(d.rate) === null && { rate_bp: t("studio.need_rate") }) };
 }
 
-function checkRoom(d: { name: string; slug: string }): Record<string, string> {
+function checkRoom(d: RoomDraft): Faults {
   return {
     ...(!d.name.trim() && { name: t("studio.need_name") }),
     ...(!slugShape.test(d.slug.trim()) && { slug: t("studio.need_slug") }),
@@ -320,11 +305,6 @@ function rateBP(text: string): number | null {
   if (!match) return null;
   const bp = Number(match[1]) * 100 + Number((match[2] ?? "").padEnd(2, "0"));
   return bp <= 10_000 ? bp : null;
-}
-
-/** Whether the address still follows the name, or was typed by hand. */
-function follows(slug: string, name: string): boolean {
-  return slug === slugOf(name);
 }
 
 /** A room's address from its name; Chinese names give none and HQ types one. */

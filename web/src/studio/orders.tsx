@@ -84,6 +84,11 @@ function confirmable(o: Order): boolean {
   return o.state === "reserved" && o.provider === "manual";
 }
 
+/** Nothing is owed for an order that came to nothing. */
+function isVoid(o: Order): boolean {
+  return o.state === "expired" || o.state === "cancelled";
+}
+
 function Row({ order: o }: { order: Order }) {
   return (
     <li
@@ -104,7 +109,7 @@ function Row({ order: o }: { order: Order }) {
         <p class="order-items" title={itemsOf(o)}>
           {itemsOf(o)}
         </p>
-        {o.commission_minor > 0 && (
+        {o.commission_minor > 0 && !isVoid(o) && (
           <span class="order-commission">
             {t("studio.commission")} <Money minor={o.commission_minor} />
           </span>

@@ -118,14 +118,11 @@ function Device({ kind, list, chosen, on }: DeviceProps) {
       <label class="device-box">
         <Icon name={kind === "camera" ? "camera" : "mic"} />
         <span class="visually-hidden">{name}</span>
-        <select
-          value={chosen}
-          onChange={(e) => void choose(e.currentTarget.value)}
-          disabled={known.length === 0}
-        >
+        <select onChange={(e) => void choose(e.currentTarget.value)} disabled={known.length === 0}>
           {known.length === 0 && <option value="">{name}</option>}
-          {known.map((d) => (
-            <option key={d.deviceId} value={d.deviceId}>
+          {/* selected on the option: as the list changes, Preact would set the select's value before its options. */}
+          {known.map((d, i) => (
+            <option key={d.deviceId} value={d.deviceId} selected={chosen ? d.deviceId === chosen : i === 0}>
               {d.label}
             </option>
           ))}

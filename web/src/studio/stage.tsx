@@ -5,7 +5,7 @@ import { formatDuration, t } from "../lib/i18n";
 import { Badge, Button, Icon, IconButton, Spinner } from "../lib/ui";
 import { ready, show, stage, useServerNow } from "../lib/work/live";
 import { Publish } from "./publish";
-import { player } from "./wire";
+import { player, socket } from "./wire";
 
 /** Stage is the middle column. */
 export function Stage() {
@@ -86,7 +86,7 @@ function StageState() {
   const now = useServerNow();
   return (
     <div class="stage-state" data-testid="stage-state" data-state={live ? "live" : "empty"}>
-      {live ? <Badge kind="good">{t("studio.receiving")}</Badge> : <Badge>{t("studio.empty")}</Badge>}
+      <Arrival live={live} />
       {live && (
         <dl class="facts">
           <Fact name={t("studio.source")} value={source || "–"} wide />
@@ -100,6 +100,13 @@ function StageState() {
       )}
     </div>
   );
+}
+
+/** Whether the picture arrives. Without the socket nobody here knows. */
+function Arrival({ live }: { live: boolean }) {
+  if (!ready.value) return null;
+  if (socket.state.value !== "open") return <Badge kind="warn">{t("studio.unknown")}</Badge>;
+  return live ? <Badge kind="good">{t("studio.receiving")}</Badge> : <Badge>{t("studio.empty")}</Badge>;
 }
 
 function Fact({ name, value, wide }: { name: string; value: string; wide?: boolean }) {

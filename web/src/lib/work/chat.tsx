@@ -28,7 +28,13 @@ export function ChatFeed({ onRoom, onDelete, empty }: ChatFeedProps) {
   const lines = chat.value.slice(-shownLines);
   const last = lines.at(-1)?.seq ?? 0;
   const { box, away, toEnd } = useStickToEnd(last);
-  if (!ready.value) return <Spinner label={t("work.loading")} />;
+  if (!ready.value) {
+    return (
+      <div class="chat-frame">
+        <Spinner label={t("work.loading")} />
+      </div>
+    );
+  }
   return (
     <div class="chat-frame">
       {/* Lines come fast, so the log is silent to screen readers: they would never finish one. */}
