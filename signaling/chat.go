@@ -19,12 +19,16 @@ const maxPendingPerRoom = 10
 // maxChatRooms bounds the rooms whose lines are remembered: about 60 MB at the most.
 const maxChatRooms = 4_000
 
+// maxChatGone bounds the removed lines a page that was away can still hear of.
+const maxChatGone = 100
+
 // chatBook remembers the last lines of each room and those not yet sent. It is
 // guarded by the hub's mutex.
 type chatBook struct {
 	history map[shop.RoomID][]bookLine // "" = said to all rooms
 	pending []ChatLine
 	counts  map[shop.RoomID]int // pending lines per room
+	gone    []string            // ids removed lately, oldest first
 	lastSeq int64
 }
 
@@ -35,7 +39,7 @@ type bookLine struct {
 }
 
 func newChatBook() chatBook {
-	return chatBook{history: map[shop.RoomID][]bookLine{}, counts: map[shop.RoomID]int{}}
+	return chatBook{history: map[shop.RoomID][]bookLine{}, gone: []string{}, counts: map[shop.RoomID]int{}}
 }
 
 // find returns the line an author said under key, if it is still remembered.
@@ -111,6 +115,9 @@ func (b *chatBook) remove(id string, allowed func(shop.RoomID) bool) (ChatLine, 
 		if i := slices.IndexFunc(lines, func(l bookLine) bool { return l.ID == id }); i >= 0 {
 			line := lines[i].ChatLine
 			b.history[room] = slices.Delete(lines, i, i+1)
+			if b.gone = append(b.gone, id); len(b.gone) > maxChatGone {
+				b.gone = slices.Delete(b.gone, 0, 1)
+			}
 			b.pending = slices.DeleteFunc(b.pending, func(l ChatLine) bool { return l.ID == id })
 			return line, true
 		}

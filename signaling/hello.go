@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"shopcast/shop"
 )
@@ -107,7 +108,7 @@ func (s *Server) welcome(c *client, since int64) Welcome {
 	case FaceDesk:
 		s.welcomeDesk(c, &w)
 	}
-	w.Chat = s.chatSince(c, since)
+	w.Chat, w.ChatGone = s.chatSince(c, since)
 	return w
 }
 
@@ -148,8 +149,8 @@ func (s *Server) welcomeDesk(c *client, w *Welcome) {
 	}
 }
 
-// chatSince returns the remembered lines a face may see.
-func (s *Server) chatSince(c *client, since int64) []ChatLine {
+// chatSince returns the remembered lines a face may see, and what was removed.
+func (s *Server) chatSince(c *client, since int64) (lines []ChatLine, gone []string) {
 	var rooms []shop.RoomID
 	switch c.face {
 	case FaceRoom:
@@ -163,11 +164,11 @@ func (s *Server) chatSince(c *client, since int64) []ChatLine {
 	}
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
-	lines := s.hub.chat.since(rooms, since)
+	lines = s.hub.chat.since(rooms, since)
 	if extra := len(lines) - welcomeOrders; extra > 0 {
 		lines = lines[extra:]
 	}
-	return lines
+	return lines, slices.Clone(s.hub.chat.gone)
 }
 
 func ping(_ context.Context, c *client, _ Nothing) (Pong, error) {

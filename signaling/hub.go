@@ -14,6 +14,9 @@ import (
 // travel at most this often, however fast they change.
 const tickEvery = 100 * time.Millisecond
 
+// stageEvery is how often studios hear of the stage's bit rate.
+const stageEvery = 2 * time.Second
+
 // maxInbox bounds the events waiting for the hub. Beyond it they are dropped and
 // every client is told to come back, which gives it a fresh snapshot.
 const maxInbox = 65_536
@@ -150,8 +153,9 @@ func (h *hub) touchStage() {
 
 // run brings events at once and gathered news on each tick, until ctx ends.
 func (h *hub) run(ctx context.Context) {
-	ticker := time.NewTicker(tickEvery)
+	ticker, stage := time.NewTicker(tickEvery), time.NewTicker(stageEvery)
 	defer ticker.Stop()
+	defer stage.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -160,6 +164,8 @@ func (h *hub) run(ctx context.Context) {
 			h.deliver()
 		case <-ticker.C:
 			h.tick()
+		case <-stage.C:
+			h.tickBitrate()
 		}
 	}
 }

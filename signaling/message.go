@@ -75,9 +75,10 @@ type Welcome struct {
 	Brand    BrandInfo   `json:"brand"`
 	Show     ShowInfo    `json:"show"`
 	Stage    StageInfo   `json:"stage"`
-	Products []Product   `json:"products"` // room: on the shelf only
-	Chat     []ChatLine  `json:"chat"`     // after Hello.Since; studio: of all rooms
-	Orders   []Order     `json:"orders"`   // newest first; room: the viewer's own, desk: theirs, studio: the latest 200
+	Products []Product   `json:"products"`  // room: on the shelf only
+	Chat     []ChatLine  `json:"chat"`      // after Hello.Since; studio: of all rooms
+	ChatGone []string    `json:"chat_gone"` // ids of lines removed lately, for pages that still show them
+	Orders   []Order     `json:"orders"`    // newest first; room: the viewer's own, desk: theirs, studio: the latest 200
 	Room     *RoomState  `json:"room,omitempty"`
 	Studio   *StudioInfo `json:"studio,omitempty"`
 	Desk     *DeskInfo   `json:"desk,omitempty"`

@@ -55,7 +55,7 @@ func TestServer_ChatStaysInItsRoom(t *testing.T) {
 	b.wantError("chat.delete", ChatRef{ID: line.ID}, "forbidden")
 	studio.mustCall("chat.delete", ChatRef{ID: line.ID}, nil)
 	await(a2, "chat.gone", func(d ChatRef) bool { return d.ID == line.ID })
-	if _, w := st.enter("lin"); len(w.Chat) != 1 || w.Chat[0].ID != brand.ID {
+	if _, w := st.enter("lin"); len(w.Chat) != 1 || w.Chat[0].ID != brand.ID || len(w.ChatGone) != 1 || w.ChatGone[0] != line.ID {
 		t.Errorf("history: %+v", w.Chat)
 	}
 	a1.wantError("chat.say", ChatSay{Key: "k3", Text: " \u200b\u202e "}, "bad_input")

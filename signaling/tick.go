@@ -40,6 +40,17 @@ func (h *hub) tickStage() {
 	h.toFaces(preparePush("stage", views.stage(FaceStudio)), preparePush("stage", views.stage(FaceRoom)))
 }
 
+func (h *hub) tickBitrate() {
+	info := h.server.views().stage(FaceStudio)
+	if !info.Live {
+		return
+	}
+	message := preparePush("stage", info)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	offerTo(h.studios, message)
+}
+
 func (h *hub) tickPresence(rooms map[shop.RoomID]struct{}) {
 	if len(rooms) == 0 {
 		return

@@ -339,6 +339,7 @@ export interface Welcome {
   stage: StageInfo;
   products: Product[];
   chat: ChatLine[];
+  chat_gone: string[];
   orders: Order[];
   room?: RoomState;
   studio?: StudioInfo;

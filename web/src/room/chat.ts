@@ -40,7 +40,7 @@ export function addChat(news: ChatLine[]): void {
   lines.value = [...kept, ...said].slice(-maxLines);
 }
 
-/** chatGone takes a removed line away. */
-export function chatGone(id: string): void {
-  lines.value = lines.value.filter((line) => line.id !== id);
+/** chatGone takes removed lines away. */
+export function chatGone(ids: string[]): void {
+  lines.value = lines.value.filter((line) => !ids.includes(line.id));
 }

@@ -71,6 +71,7 @@ function onWelcome(w: Welcome): void {
     products.value = byNumber(w.products);
     orders.value = w.orders;
     addChat(w.chat);
+    chatGone(w.chat_gone);
     if (w.room) {
       const { name, distributor, viewers, nick } = w.room;
       room.value = { ...room.value, name, distributor, viewers, nick };
@@ -104,7 +105,7 @@ function onPush(m: PushMessage): void {
       addChat(m.d.lines);
       break;
     case "chat.gone":
-      chatGone(m.d.id);
+      chatGone([m.d.id]);
       break;
     case "presence":
       room.value = { ...room.value, viewers: m.d.rooms[0]?.viewers ?? room.value.viewers };

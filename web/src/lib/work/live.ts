@@ -94,7 +94,7 @@ function welcomed(w: Welcome): void {
     show.value = w.show;
     stage.value = w.stage;
     products.value = [...w.products].sort(byNumber);
-    chat.value = mergeChat(chat.value, w.chat);
+    chat.value = mergeChat(chat.value, w.chat).filter((line) => !w.chat_gone.includes(line.id));
     orders.value = w.orders;
     const own = w.studio ?? w.desk;
     rooms.value = own?.rooms ?? [];
