@@ -43,6 +43,7 @@ for (const [lang, size] of /** @type {const} */ ([
 
 /** @param {import("playwright-core").Page} page */
 async function violations(page) {
+  await page.evaluate(settled);
   await page.evaluate(axe);
   const found = await page.evaluate(async () => {
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
@@ -53,4 +54,12 @@ async function violations(page) {
     (/** @type {any} */ v) =>
       `${v.id}: ${v.nodes.map((/** @type {any} */ n) => n.target.join(" ")).slice(0, 3)}`,
   );
+}
+
+/** Waits for what fades or slides in to be there: half of a fade has half of the contrast. */
+function settled() {
+  const ending = document
+    .getAnimations()
+    .filter((a) => a.effect?.getComputedTiming().iterations !== Infinity);
+  return Promise.all(ending.map((a) => a.finished.catch(() => undefined))).then(() => undefined);
 }
