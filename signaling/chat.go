@@ -62,7 +62,8 @@ func (b *chatBook) add(author string, line *ChatLine) bool {
 	if _, known := b.history[room]; !known && len(b.history) >= maxChatRooms {
 		b.forgetOne()
 	}
-	lines := append(b.history[room], bookLine{*line, author})
+	lines := b.history[room]
+	lines = append(lines, bookLine{*line, author})
 	if len(lines) > ChatHistory {
 		lines = slices.Delete(lines, 0, len(lines)-ChatHistory)
 	}
