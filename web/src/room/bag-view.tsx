@@ -192,7 +192,7 @@ function Take({ product: p }: { product: Product }) {
       disabled={refusal !== ""}
       data-testid="product-add"
       data-product={p.id}
-      aria-label={`${t("room.add_to_bag")}: ${p.title}`}
+      aria-label={`${refusal || t("room.add")}: ${p.title}`}
       onClick={() => addToBag(p)}
     >
       {refusal || t("room.add")}
