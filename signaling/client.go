@@ -22,8 +22,10 @@ const (
 	helloWithin  = 10 * time.Second
 	silenceLimit = 35 * time.Second
 	writeWithin  = 5 * time.Second
-	callWithin   = 15 * time.Second // how long one command may wait for the shop
-	watchedFor   = 5 * time.Second  // media playing this long qualifies a visit
+	// goodbyeWithin is how long a peer may take to answer our close frame.
+	goodbyeWithin = 2 * time.Second
+	callWithin    = 15 * time.Second // how long one command may wait for the shop
+	watchedFor    = 5 * time.Second  // media playing this long qualifies a visit
 )
 
 // client is one socket. Its read pump handles one request after another, so that
@@ -36,6 +38,7 @@ type client struct {
 	origin  string // scheme and host the page was asked from
 	session string // session token of the upgrade, "" = none
 	out     *outbox
+	unread  chan struct{} // closed when nothing will be read any more
 
 	// owned by the read pump
 	messages *rate.Limiter
@@ -60,6 +63,7 @@ func newClient(s *Server, conn *websocket.Conn, addr netip.Addr, origin, session
 	return &client{
 		server: s, conn: conn, addr: addr, origin: origin, session: session,
 		out:      newOutbox(),
+		unread:   make(chan struct{}),
 		messages: rate.NewLimiter(20, 60),
 		chats:    rate.NewLimiter(1, 5),
 		media:    map[string]*sfu.Viewer{},
@@ -68,7 +72,21 @@ func newClient(s *Server, conn *websocket.Conn, addr netip.Addr, origin, session
 
 // readPump owns the reading half of the connection until it fails.
 func (c *client) readPump() {
-	defer c.leave()
+	defer close(c.unread)
+	c.serve()
+	c.leave()
+	// What still comes is read and thrown away until the peer has answered our
+	// goodbye: TCP resets a connection closed with unread input, and the peer would
+	// never learn whether to come back.
+	for {
+		if _, _, err := c.conn.NextReader(); err != nil {
+			return
+		}
+	}
+}
+
+// serve handles one request after another until the connection ends or must.
+func (c *client) serve() {
 	c.conn.SetReadLimit(MaxMessageBytes)
 	deadline := helloWithin
 	for {
@@ -124,11 +142,22 @@ func (c *client) writePump() {
 		}
 		if b.closed {
 			if b.code != 0 {
-				frame := websocket.FormatCloseMessage(b.code, b.reason)
-				_ = c.conn.WriteControl(websocket.CloseMessage, frame, time.Now().Add(time.Second)) //nolint:errcheck // a goodbye
+				c.goodbye(b.code, b.reason)
 			}
 			return
 		}
+	}
+}
+
+// goodbye tells the peer why we close and gives it a moment to answer.
+func (c *client) goodbye(code int, reason string) {
+	frame := websocket.FormatCloseMessage(code, reason)
+	if c.conn.WriteControl(websocket.CloseMessage, frame, time.Now().Add(writeWithin)) != nil {
+		return
+	}
+	select {
+	case <-c.unread:
+	case <-time.After(goodbyeWithin):
 	}
 }
 

@@ -386,11 +386,7 @@ func TestServer_BadMessages(t *testing.T) {
 				break
 			}
 		}
-		for { // the goodbye itself may be lost: TCP resets a connection closed with unread input
-			if _, ok := p.read(); !ok {
-				break
-			}
-		}
+		p.wantClose(CloseProtocol)
 		other, _ := st.enter("lin")
 		other.mustCall("ping", Nothing{}, nil)
 	})
