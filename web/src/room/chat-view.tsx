@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { t, tCode } from "../lib/i18n";
+import { nickOf } from "../lib/nick";
 import { CallError } from "../lib/socket";
 import { Badge, Button, Field, IconButton, Sheet, toast } from "../lib/ui";
 import { type Line, lines } from "./chat";
@@ -82,12 +83,6 @@ function ChatRow({ line }: { line: Line }) {
       )}
     </p>
   );
-}
-
-/** nickOf says the server's own "Guest 71XG" in the reader's language; chosen names stay as they are. */
-function nickOf(line: Line): string {
-  if (line.from !== "viewer") return line.nick;
-  return line.nick.replace(/^Guest(?= [0-9A-Z]{4}$)/, t("room.nick.guest")) || t("room.nick.guest");
 }
 
 const digestEveryMs = 10_000;

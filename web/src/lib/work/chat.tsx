@@ -4,6 +4,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { formatTime, t } from "../i18n";
+import { nickOf } from "../nick";
 import { type ChatLine, LIMITS } from "../protocol";
 import type { Socket } from "../socket";
 import { Empty, IconButton, Spinner } from "../ui";
@@ -65,7 +66,7 @@ function Line({ line, onRoom, onDelete }: { line: ChatLine } & Omit<ChatFeedProp
   return (
     <div class={`chat-line from-${line.from}`} data-testid="chat-line" data-room={line.room_id}>
       <div class="chat-head">
-        <span class="chat-nick">{line.nick}</span>
+        <span class="chat-nick">{nickOf(line)}</span>
         {line.from !== "viewer" && (
           <span class="chat-role">{t(line.from === "brand" ? "work.brand" : "work.distributor")}</span>
         )}
@@ -85,7 +86,7 @@ function Line({ line, onRoom, onDelete }: { line: ChatLine } & Omit<ChatFeedProp
             class="chat-delete"
             size="small"
             icon="trash"
-            label={t("work.chat_delete", { nick: line.nick })}
+            label={t("work.chat_delete", { nick: nickOf(line) })}
             onClick={remove}
           />
         )}
