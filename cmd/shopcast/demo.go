@@ -9,9 +9,12 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"shopcast/shop"
 )
 
 // demoFiles are the clip and the catalogue of the demo brand, made by scripts/make-demo-assets.sh.
@@ -93,31 +96,52 @@ func runDemo(c *cobra.Command, options demoOptions) error {
 	if err != nil {
 		return err
 	}
-	links, owner, err := furnish(c.Context(), h, catalogue)
-	if err != nil {
-		h.close()
-		return fmt.Errorf("furnish demo: %w", err)
-	}
-	if err := printLinks(c.OutOrStdout(), links, options.json); err != nil {
+	d := &demoBrand{house: h, catalogue: catalogue, options: options}
+	if err := d.open(c.Context(), c.OutOrStdout()); err != nil {
 		h.close()
 		return err
 	}
-	ctx, cancel := context.WithCancel(c.Context())
-	ended := make(chan struct{})
-	// Stopped by cancel, before the house closes under it.
-	go func() {
-		defer close(ended)
-		playDemo(ctx, h, links, owner, options)
-	}()
-	err = h.serve(c.Context(), func() {
-		cancel()
-		<-ended
-	})
-	cancel()
+	err = d.run(c.Context())
 	if !options.json {
 		fmt.Fprintln(c.OutOrStdout(), "\nThe demo has ended.")
 	}
 	return err
+}
+
+// demoBrand is the demo in an open house. It is static once opened.
+type demoBrand struct {
+	house     *house
+	catalogue *catalogue
+	options   demoOptions
+	owner     shop.Actor // HQ, for what the demo does on its behalf
+	links     demoLinks
+}
+
+// open furnishes the house and prints the links.
+func (d *demoBrand) open(ctx context.Context, out io.Writer) error {
+	if err := d.furnish(ctx); err != nil {
+		return fmt.Errorf("furnish demo: %w", err)
+	}
+	return printLinks(out, d.links, d.options.json)
+}
+
+// run serves, with the clip and the made-up buyers, until ctx ends.
+func (d *demoBrand) run(ctx context.Context) error {
+	play, stop := context.WithCancel(ctx)
+	defer stop()
+	var playing sync.WaitGroup
+	if !d.options.noClip {
+		// Stopped by stop, before the house closes under it.
+		playing.Go(func() { d.playClip(play) })
+	}
+	if !d.options.noOrders {
+		// Stopped by stop, before the house closes under it.
+		playing.Go(func() { d.placeOrders(play) })
+	}
+	return d.house.serve(ctx, func() {
+		stop()
+		playing.Wait()
+	})
 }
 
 func demoLang(lang string) (string, error) {
@@ -149,22 +173,6 @@ func printLinks(out io.Writer, links demoLinks, asJSON bool) error {
 	fmt.Fprintf(&b, "\n  Publish with OBS instead: service WHIP, server %s, bearer token\n    %s\n\n", links.WhipURL, links.StageKey)
 	_, err := io.WriteString(out, b.String())
 	return err
-}
-
-// playDemo keeps the clip on the stage and the made-up buyers busy until ctx ends.
-func playDemo(ctx context.Context, h *house, links demoLinks, owner demoOwner, options demoOptions) {
-	clipEnded := make(chan struct{})
-	// Stopped by ctx.
-	go func() {
-		defer close(clipEnded)
-		if !options.noClip {
-			playClip(ctx, h, links)
-		}
-	}()
-	if !options.noOrders {
-		placeOrders(ctx, h, owner)
-	}
-	<-clipEnded
 }
 
 // every calls do at once and then each interval until ctx ends.

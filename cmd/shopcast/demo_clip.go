@@ -15,16 +15,16 @@ const clipFPS = 25 // of demo/clip.h264
 
 // playClip publishes the bundled clip the way an encoder does, through POST /whip.
 // When somebody else takes the stage it waits and comes back once it is free.
-func playClip(ctx context.Context, h *house, links demoLinks) {
+func (d *demoBrand) playClip(ctx context.Context) {
 	every(ctx, 2*time.Second, func() {
-		if err := publishClip(ctx, links); err != nil && ctx.Err() == nil {
-			h.log.Debug("clip left the stage", "error", err)
+		if err := d.publishClip(ctx); err != nil && ctx.Err() == nil {
+			d.house.log.Debug("clip left the stage", "error", err)
 		}
 	})
 }
 
 // publishClip plays until ctx ends or the session does.
-func publishClip(ctx context.Context, links demoLinks) error {
+func (d *demoBrand) publishClip(ctx context.Context) error {
 	video, err := demoFiles.ReadFile("demo/clip.h264")
 	if err != nil {
 		return fmt.Errorf("read clip: %w", err)
@@ -41,11 +41,11 @@ func publishClip(ctx context.Context, links demoLinks) error {
 	if err != nil {
 		return fmt.Errorf("offer clip: %w", err)
 	}
-	session, answer, err := whipPost(ctx, links, offer)
+	session, answer, err := whipPost(ctx, d.links, offer)
 	if err != nil {
 		return err
 	}
-	defer whipDelete(links, session)
+	defer whipDelete(d.links, session)
 	if err := player.Answer(answer); err != nil {
 		return fmt.Errorf("answer clip: %w", err)
 	}

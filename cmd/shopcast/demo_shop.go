@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"shopcast/shop"
+	"shopcast/shop/pay/demo"
 )
 
 // catalogue is demo/catalogue.json in one language.
@@ -19,6 +20,8 @@ type catalogue struct {
 	Brand        words             `json:"brand"`
 	Show         words             `json:"show"`
 	Owner        words             `json:"owner"`
+	Buyer        words             `json:"buyer"`   // of made-up orders
+	Address      words             `json:"address"` // likewise
 	Distributors []demoDistributor `json:"distributors"`
 	Products     []demoProduct     `json:"products"`
 }
@@ -63,80 +66,62 @@ func (c *catalogue) brand() shop.Brand {
 	return shop.Brand{Name: c.Brand[c.lang], Currency: c.currency()}
 }
 
-// demoOwner is HQ's actor for the made-up parts of the demo.
-type demoOwner struct{ actor shop.Actor }
-
 // furnish sets the demo brand up, unless the data directory was furnished before,
 // and makes the links.
-func furnish(ctx context.Context, h *house, c *catalogue) (demoLinks, demoOwner, error) {
-	owner, err := demoSignIn(ctx, h, c)
-	if err != nil {
-		return demoLinks{}, owner, err
+func (d *demoBrand) furnish(ctx context.Context) error {
+	s, lang := d.house.shop, d.catalogue.lang
+	if err := d.signIn(ctx); err != nil {
+		return err
 	}
-	if len(h.shop.Products()) == 0 {
-		if err := stock(ctx, h, c, owner); err != nil {
-			return demoLinks{}, owner, err
+	if len(s.Products()) == 0 {
+		if err := d.stock(ctx); err != nil {
+			return err
 		}
 	}
-	if h.shop.Show().State != shop.ShowLive {
-		if _, err := h.shop.StartShow(ctx, owner.actor, c.Show[c.lang]); err != nil {
-			return demoLinks{}, owner, fmt.Errorf("start show: %w", err)
+	if s.Show().State != shop.ShowLive {
+		if _, err := s.StartShow(ctx, d.owner, d.catalogue.Show[lang]); err != nil {
+			return fmt.Errorf("start show: %w", err)
 		}
-		if _, err := h.shop.PinProduct(ctx, owner.actor, h.shop.Products()[0].ID); err != nil {
-			return demoLinks{}, owner, fmt.Errorf("pin product: %w", err)
+		if _, err := s.PinProduct(ctx, d.owner, s.Products()[0].ID); err != nil {
+			return fmt.Errorf("pin product: %w", err)
 		}
 	}
-	links, err := makeLinks(ctx, h, owner)
-	return links, owner, err
+	return d.makeLinks(ctx)
 }
 
-// demoSignIn sets HQ up with a password nobody knows: the demo signs in by link.
-func demoSignIn(ctx context.Context, h *house, c *catalogue) (demoOwner, error) {
-	if h.shop.NeedsSetup() {
-		token, err := h.shop.CreateSetupLink(ctx)
-		if err != nil {
-			return demoOwner{}, fmt.Errorf("make setup link: %w", err)
-		}
-		session, err := h.shop.CompleteSetup(ctx, shop.SetupCmd{
-			Token: token, Brand: c.Brand[c.lang], Currency: c.currency(), Name: c.Owner[c.lang], Password: rand.Text(),
-		})
-		if err != nil {
-			return demoOwner{}, fmt.Errorf("set up: %w", err)
-		}
-		actor, err := h.shop.Session(session)
-		return demoOwner{actor}, err
+// signIn sets HQ up with a password nobody knows: the demo signs in by link.
+func (d *demoBrand) signIn(ctx context.Context) error {
+	s, c := d.house.shop, d.catalogue
+	if !s.NeedsSetup() {
+		staff, err := s.CreateStaff(ctx, shop.SystemActor(), c.Owner[c.lang])
+		d.owner = shop.Actor{Role: shop.RoleOwner, Staff: staff}
+		return err
 	}
-	staff, err := h.shop.CreateStaff(ctx, shop.SystemActor(), c.Owner[c.lang])
+	token, err := s.CreateSetupLink(ctx)
 	if err != nil {
-		return demoOwner{}, fmt.Errorf("add staff: %w", err)
+		return fmt.Errorf("make setup link: %w", err)
 	}
-	return demoOwner{shop.Actor{Role: shop.RoleOwner, Staff: staff}}, nil
+	session, err := s.CompleteSetup(ctx, shop.SetupCmd{
+		Token: token, Brand: c.Brand[c.lang], Currency: c.currency(), Name: c.Owner[c.lang], Password: rand.Text(),
+	})
+	if err != nil {
+		return fmt.Errorf("set up: %w", err)
+	}
+	d.owner, err = s.Session(session)
+	return err
 }
 
-func stock(ctx context.Context, h *house, c *catalogue, owner demoOwner) error {
+// stock brings in the catalogue's products and distributors.
+func (d *demoBrand) stock(ctx context.Context) error {
+	c := d.catalogue
 	for _, p := range c.Products {
-		picture, err := demoFiles.ReadFile("demo/products/" + p.Picture)
-		if err != nil {
-			return fmt.Errorf("read picture: %w", err)
-		}
-		id, err := h.shop.SavePicture(ctx, owner.actor, picture)
-		if err != nil {
-			return fmt.Errorf("save picture: %w", err)
-		}
-		product, err := h.shop.SaveProduct(ctx, owner.actor, shop.ProductCmd{
-			Key: newKey(), Title: p.Title[c.lang], Description: p.Description[c.lang], Picture: id,
-			PriceMinor: p.PriceMinor[c.currency()], AddStock: p.Stock,
-		})
-		if err != nil {
-			return fmt.Errorf("save product: %w", err)
-		}
-		if _, err := h.shop.SetShelf(ctx, owner.actor, product.ID, true); err != nil {
-			return fmt.Errorf("shelve product: %w", err)
+		if err := d.addProduct(ctx, p); err != nil {
+			return err
 		}
 	}
-	for _, d := range c.Distributors {
-		if _, _, err := h.shop.CreateDistributor(ctx, owner.actor, shop.DistributorCmd{
-			Key: newKey(), Name: d.Name[c.lang], Slug: d.Slug, RateBP: d.RateBP,
+	for _, who := range c.Distributors {
+		if _, _, err := d.house.shop.CreateDistributor(ctx, d.owner, shop.DistributorCmd{
+			Key: newKey(), Name: who.Name[c.lang], Slug: who.Slug, RateBP: who.RateBP,
 		}); err != nil {
 			return fmt.Errorf("create distributor: %w", err)
 		}
@@ -144,30 +129,50 @@ func stock(ctx context.Context, h *house, c *catalogue, owner demoOwner) error {
 	return nil
 }
 
+func (d *demoBrand) addProduct(ctx context.Context, p demoProduct) error {
+	s, c := d.house.shop, d.catalogue
+	picture, err := demoFiles.ReadFile("demo/products/" + p.Picture)
+	if err != nil {
+		return fmt.Errorf("read picture: %w", err)
+	}
+	id, err := s.SavePicture(ctx, d.owner, picture)
+	if err != nil {
+		return fmt.Errorf("save picture: %w", err)
+	}
+	if _, err := s.SaveProduct(ctx, d.owner, shop.ProductCmd{
+		Key: newKey(), Title: p.Title[c.lang], Description: p.Description[c.lang], Picture: id,
+		PriceMinor: p.PriceMinor[c.currency()], AddStock: p.Stock,
+	}); err != nil {
+		return fmt.Errorf("save product: %w", err)
+	}
+	return nil
+}
+
 func newKey() string { return ulid.Make().String() }
 
-func makeLinks(ctx context.Context, h *house, owner demoOwner) (demoLinks, error) {
-	links := demoLinks{URL: h.baseURL, WhipURL: h.baseURL + "/whip", Data: h.cfg.data}
-	for _, room := range h.shop.Rooms() {
-		d, _ := h.shop.DistributorByID(room.Distributor)
-		links.Rooms = append(links.Rooms, demoRoom{
-			Slug: room.Slug, Name: room.Name, Distributor: d.Name, URL: h.baseURL + h.shop.RoomPath(room),
+func (d *demoBrand) makeLinks(ctx context.Context) error {
+	s, base := d.house.shop, d.house.baseURL
+	d.links = demoLinks{URL: base, WhipURL: base + "/whip", Data: d.house.cfg.data}
+	for _, room := range s.Rooms() {
+		who, _ := s.DistributorByID(room.Distributor)
+		d.links.Rooms = append(d.links.Rooms, demoRoom{
+			Slug: room.Slug, Name: room.Name, Distributor: who.Name, URL: base + s.RoomPath(room),
 		})
 	}
-	token, err := h.shop.CreateSignInLink(ctx, owner.actor, shop.Who{Staff: owner.actor.Staff})
+	token, err := s.CreateSignInLink(ctx, d.owner, shop.Who{Staff: d.owner.Staff})
 	if err != nil {
-		return links, fmt.Errorf("make studio link: %w", err)
+		return fmt.Errorf("make studio link: %w", err)
 	}
-	links.Studio = h.baseURL + "/signin#" + token
-	for _, d := range h.shop.Distributors() {
-		token, err := h.shop.CreateSignInLink(ctx, owner.actor, shop.Who{Distributor: d.ID})
+	d.links.Studio = base + "/signin#" + token
+	for _, who := range s.Distributors() {
+		token, err := s.CreateSignInLink(ctx, d.owner, shop.Who{Distributor: who.ID})
 		if err != nil {
-			return links, fmt.Errorf("make desk link: %w", err)
+			return fmt.Errorf("make desk link: %w", err)
 		}
-		links.Desks = append(links.Desks, demoDesk{Distributor: d.Name, URL: h.baseURL + "/signin#" + token})
+		d.links.Desks = append(d.links.Desks, demoDesk{Distributor: who.Name, URL: base + "/signin#" + token})
 	}
-	links.StageKey, err = h.shop.CreateStageKey(ctx, owner.actor, "demo clip")
-	return links, err
+	d.links.StageKey, err = s.CreateStageKey(ctx, d.owner, "demo clip")
+	return err
 }
 
 // How lively the made-up buyers are, and when HQ brings more goods.
@@ -179,54 +184,60 @@ const (
 
 // placeOrders lets made-up viewers enter rooms and buy, through the same commands
 // a page's messages end in, and pays with the demo provider.
-func placeOrders(ctx context.Context, h *house, owner demoOwner) {
+func (d *demoBrand) placeOrders(ctx context.Context) {
 	every(ctx, orderEvery, func() {
-		if err := placeOneOrder(ctx, h, owner); err != nil {
-			h.log.Debug("made-up order was not placed", "error", err)
+		if err := d.placeOneOrder(ctx); err != nil {
+			d.house.log.Debug("made-up order was not placed", "error", err)
 		}
 	})
 }
 
-func placeOneOrder(ctx context.Context, h *house, owner demoOwner) error {
-	rooms, products := h.shop.Rooms(), onShelf(h.shop.Products())
+func (d *demoBrand) placeOneOrder(ctx context.Context) error {
+	s, c := d.house.shop, d.catalogue
+	rooms, products := s.Rooms(), onShelf(s.Products())
 	if len(rooms) == 0 || len(products) == 0 {
 		return nil
 	}
-	room := rooms[mathrand.IntN(len(rooms))]
 	product := products[mathrand.IntN(len(products))]
 	if product.Stock.Available < restockBelow {
-		_, err := h.shop.SaveProduct(ctx, owner.actor, shop.ProductCmd{
+		_, err := s.SaveProduct(ctx, d.owner, shop.ProductCmd{
 			ID: product.ID, Title: product.Title, Description: product.Description,
 			PriceMinor: product.PriceMinor, AddStock: restockBy,
 		})
 		return err
 	}
-	token, err := h.shop.RoomToken(room.ID)
+	viewer, err := d.enter(rooms[mathrand.IntN(len(rooms))])
 	if err != nil {
 		return err
 	}
-	visit, err := h.shop.OpenVisit(shop.VisitRequest{Slug: room.Slug, RoomToken: token, Origin: "demo"})
-	if err != nil {
-		return err
-	}
-	viewer, err := h.shop.CheckVisit(visit.Ticket, "demo")
-	if err != nil {
-		return err
-	}
-	order, err := h.shop.PlaceOrder(ctx, viewer, shop.PlaceCmd{
+	order, err := s.PlaceOrder(ctx, viewer, shop.PlaceCmd{
 		Key:      newKey(),
 		Lines:    []shop.PlaceLine{{SKU: product.SKU, Qty: 1 + mathrand.Int64N(2), UnitMinor: product.PriceMinor}},
-		Contact:  shop.Contact{Name: "Demo buyer", Phone: fmt.Sprintf("+1555%07d", mathrand.IntN(10_000_000))},
-		Address:  "1 Demo Street",
-		Provider: "demo",
+		Contact:  shop.Contact{Name: c.Buyer[c.lang], Phone: fmt.Sprintf("+1555%07d", mathrand.IntN(10_000_000))},
+		Address:  c.Address[c.lang],
+		Provider: demo.Name,
 	})
 	if err != nil {
 		return err
 	}
-	_, err = h.shop.SettlePayment(ctx, shop.Actor{Role: shop.RoleProvider, Provider: "demo"}, shop.Settlement{
+	_, err = s.SettlePayment(ctx, shop.ProviderActor(demo.Name), shop.Settlement{
 		Payment: order.Payment, Captured: true, AmountMinor: order.TotalMinor, Currency: order.Currency, Ref: "made-up",
 	})
 	return err
+}
+
+// enter makes a new viewer who came by the room's own link.
+func (d *demoBrand) enter(room shop.Room) (shop.Actor, error) {
+	s := d.house.shop
+	token, err := s.RoomToken(room.ID)
+	if err != nil {
+		return shop.Actor{}, err
+	}
+	visit, err := s.OpenVisit(shop.VisitRequest{Slug: room.Slug, RoomToken: token, Origin: d.house.baseURL})
+	if err != nil {
+		return shop.Actor{}, err
+	}
+	return s.CheckVisit(visit.Ticket, d.house.baseURL)
 }
 
 func onShelf(products []shop.Product) []shop.Product {
