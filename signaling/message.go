@@ -147,7 +147,8 @@ type DistributorInfo struct {
 	Totals Totals `json:"totals"`
 }
 
-// RoomInfo is a room in a list. Link carries the signed room token.
+// RoomInfo is a room in a list. Link carries the signed room token; like every link
+// of the protocol it is absolute, or a path below the page's own origin.
 type RoomInfo struct {
 	ID          string `json:"id"`
 	Slug        string `json:"slug"`

@@ -21,11 +21,13 @@ import (
 
 // Config is what a Server needs from the outside.
 type Config struct {
-	Shop    *shop.Shop
-	Stage   *sfu.Stage
-	Log     *slog.Logger
-	Now     func() time.Time
-	BaseURL string // origin of all links handed out, such as "https://live.brand.com"
+	Shop  *shop.Shop
+	Stage *sfu.Stage
+	Log   *slog.Logger
+	Now   func() time.Time
+	// BaseURL is the origin of all links handed out, such as "https://live.brand.com". Empty:
+	// links are paths, and a page completes them with the address it was opened at.
+	BaseURL string
 	// Session reads the session token a browser sent with its upgrade; "" when none.
 	Session func(*http.Request) string
 	// Origin tells under which scheme and host a browser sees a request; tickets are bound to it.

@@ -106,7 +106,7 @@ func (h *house) openDoors() error {
 	}
 	h.sockets = signaling.New(signaling.Config{
 		Shop: h.shop, Stage: h.media.Stage(), Log: h.log, Now: time.Now,
-		BaseURL: h.baseURL, Session: site.SessionFrom, Origin: site.Origin,
+		BaseURL: h.cfg.url, Session: site.SessionFrom, Origin: site.Origin,
 	})
 	h.talk.Store(h.sockets)
 	mux := http.NewServeMux()
