@@ -50,8 +50,7 @@ func TestClip_PlaysToTheStage(t *testing.T) {
 	if err := c.Answer(answer); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
+	ctx := t.Context()
 	ended := make(chan error, 1)
 	// Stopped by closing the publisher below.
 	go func() { ended <- c.Run(ctx) }()

@@ -88,7 +88,7 @@ func sendRIDs(line string) []string {
 			continue
 		}
 		var rids []string
-		for _, alternatives := range strings.Split(fields[i+1], ";") {
+		for alternatives := range strings.SplitSeq(fields[i+1], ";") {
 			rid, _, _ := strings.Cut(alternatives, ",")
 			rids = append(rids, strings.TrimPrefix(rid, "~"))
 		}

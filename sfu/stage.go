@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -248,9 +249,7 @@ func (s *Stage) Stats() Stats {
 		Publishers: len(s.publishers), Rooms: len(s.rooms), Viewers: len(s.viewers),
 		RoomViewers: make(map[string]int, len(s.audience)),
 	}
-	for room, n := range s.audience {
-		stats.RoomViewers[room] = n
-	}
+	maps.Copy(stats.RoomViewers, s.audience)
 	live := s.live
 	s.mu.Unlock()
 

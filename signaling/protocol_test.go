@@ -131,8 +131,8 @@ func wireTypes() []reflect.Type {
 			return
 		}
 		seen[typ] = true
-		for i := range typ.NumField() {
-			visit(typ.Field(i).Type)
+		for field := range typ.Fields() {
+			visit(field.Type)
 		}
 	}
 	visit(reflect.TypeFor[Failure]())
@@ -185,9 +185,9 @@ func tsType(typ reflect.Type) string {
 // reach clients under its Go name.
 func TestProtocolEveryFieldHasAName(t *testing.T) {
 	for _, typ := range wireTypes() {
-		for i := range typ.NumField() {
-			if name, _ := jsonName(typ.Field(i)); name == "" || name == "-" {
-				t.Errorf("%s.%s has no json name", typ.Name(), typ.Field(i).Name)
+		for field := range typ.Fields() {
+			if name, _ := jsonName(field); name == "" || name == "-" {
+				t.Errorf("%s.%s has no json name", typ.Name(), field.Name)
 			}
 		}
 	}

@@ -136,10 +136,8 @@ func TestRing_ManyReaders(t *testing.T) {
 	const packets = 20_000
 	var wg sync.WaitGroup
 	for range 4 {
-		wg.Add(1)
 		// Stopped by the last packet, which it waits for.
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			for cursor := uint64(0); cursor < packets; {
 				head := r.Head()
 				for ; cursor < head; cursor++ {
@@ -156,7 +154,7 @@ func TestRing_ManyReaders(t *testing.T) {
 				}
 				r.Key()
 			}
-		}()
+		})
 	}
 	for i := range packets {
 		r.Append(Packet{SN: uint16(i), TS: uint32(i), Codec: VP8, Payload: []byte{0x10, 0}})
