@@ -143,13 +143,23 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	s.start(newClient(s, conn, addr, s.cfg.Origin(r), session))
 }
 
-// start runs a client's two pumps, unless the server has closed in the meantime.
+// start runs a client's two pumps. When the server has closed since the client was
+// admitted, it is told to come back like all the others.
 func (s *Server) start(c *client) {
+	if s.register(c) {
+		return
+	}
+	frame := websocket.FormatCloseMessage(CloseComeBack, "server restarts")
+	_ = c.conn.WriteControl(websocket.CloseMessage, frame, time.Now().Add(writeWithin)) //nolint:errcheck // it is closed either way
+	_ = c.conn.Close()                                                                  //nolint:errcheck // nobody is on it
+	s.release(c.addr)
+}
+
+func (s *Server) register(c *client) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		_ = c.conn.Close() //nolint:errcheck // the process ends
-		return
+		return false
 	}
 	s.open[c] = struct{}{}
 	// The write pump is stopped by its outbox closing, which the read pump does on its way out.
@@ -162,6 +172,7 @@ func (s *Server) start(c *client) {
 		s.mu.Unlock()
 		s.release(c.addr)
 	})
+	return true
 }
 
 var (
