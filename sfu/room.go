@@ -1,5 +1,10 @@
 package sfu
 
+import (
+	"maps"
+	"slices"
+)
+
 // A room is an audience's name. It has no track, no goroutine and no timer; opening a hundred
 // thousand of them makes a map larger and nothing slower.
 
@@ -30,10 +35,7 @@ func (s *Stage) CloseViewers() { s.endViewers(ReasonShowEnded) }
 
 func (s *Stage) endViewers(reason string) {
 	s.mu.Lock()
-	viewers := make([]*Viewer, 0, len(s.viewers))
-	for _, v := range s.viewers {
-		viewers = append(viewers, v)
-	}
+	viewers := slices.Collect(maps.Values(s.viewers))
 	s.mu.Unlock()
 	for _, v := range viewers {
 		v.end(reason)

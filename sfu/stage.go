@@ -3,6 +3,7 @@ package sfu
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -231,10 +232,7 @@ func (s *Stage) report() {
 // endAll ends every session.
 func (s *Stage) endAll(reason string) {
 	s.mu.Lock()
-	publishers := make([]*Publisher, 0, len(s.publishers))
-	for _, p := range s.publishers {
-		publishers = append(publishers, p)
-	}
+	publishers := slices.Collect(maps.Values(s.publishers))
 	s.mu.Unlock()
 	for _, p := range publishers {
 		p.end(reason)
