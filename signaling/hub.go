@@ -17,6 +17,9 @@ const tickEvery = 100 * time.Millisecond
 // stageEvery is how often studios hear of the stage's bit rate.
 const stageEvery = 2 * time.Second
 
+// dropsEvery is how often drops are reported, when there were any.
+const dropsEvery = time.Minute
+
 // maxInbox bounds the events waiting for the hub. Beyond it they are dropped and
 // every client is told to come back, which gives it a fresh snapshot.
 const maxInbox = 65_536
@@ -42,7 +45,8 @@ type hub struct {
 	dirtyRooms  map[shop.RoomID]struct{}
 	dirtyStock  map[shop.SKU]struct{}
 	dirtyTotals map[shop.DistributorID]struct{}
-	chatDropped uint64
+	chatDropped uint64 // lines over a room's bound
+	slowDropped uint64 // messages that clients which have left were too slow for
 }
 
 func newHub(s *Server) *hub {
@@ -81,6 +85,7 @@ func (h *hub) leave(c *client) {
 		return
 	}
 	delete(h.all, c)
+	h.slowDropped += c.out.takeDropped()
 	switch c.face {
 	case FaceRoom:
 		remove(h.rooms, c.room.ID, c)
@@ -153,9 +158,10 @@ func (h *hub) touchStage() {
 
 // run brings events at once and gathered news on each tick, until ctx ends.
 func (h *hub) run(ctx context.Context) {
-	ticker, stage := time.NewTicker(tickEvery), time.NewTicker(stageEvery)
+	ticker, stage, drops := time.NewTicker(tickEvery), time.NewTicker(stageEvery), time.NewTicker(dropsEvery)
 	defer ticker.Stop()
 	defer stage.Stop()
+	defer drops.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -166,6 +172,8 @@ func (h *hub) run(ctx context.Context) {
 			h.tick()
 		case <-stage.C:
 			h.tickBitrate()
+		case <-drops.C:
+			h.reportDrops()
 		}
 	}
 }

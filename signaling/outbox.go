@@ -68,6 +68,15 @@ func (o *outbox) close(code int, reason string) {
 	o.signal()
 }
 
+// takeDropped returns how many messages were dropped since it was last asked.
+func (o *outbox) takeDropped() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := o.dropped
+	o.dropped = 0
+	return n
+}
+
 func (o *outbox) signal() {
 	select {
 	case o.wake <- struct{}{}:

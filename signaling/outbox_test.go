@@ -9,8 +9,8 @@ func TestOutbox(t *testing.T) {
 		for range maxDrop + 10 {
 			o.offer(message)
 		}
-		if b := o.take(); len(b.messages) != maxDrop || b.closed || o.dropped != 10 {
-			t.Errorf("%d messages, closed %v, dropped %d", len(b.messages), b.closed, o.dropped)
+		if b, dropped := o.take(), o.takeDropped(); len(b.messages) != maxDrop || b.closed || dropped != 10 {
+			t.Errorf("%d messages, closed %v, dropped %d", len(b.messages), b.closed, dropped)
 		}
 	})
 	t.Run("what must arrive is never dropped: the client is told to come back", func(t *testing.T) {

@@ -1,6 +1,9 @@
 package signaling
 
 import (
+	"iter"
+	"maps"
+
 	"github.com/gorilla/websocket"
 
 	"shopcast/shop"
@@ -40,6 +43,19 @@ func (h *hub) tickStage() {
 	h.toFaces(preparePush("stage", views.stage(FaceStudio)), preparePush("stage", views.stage(FaceRoom)))
 }
 
+func (h *hub) reportDrops() {
+	h.mu.Lock()
+	lines, messages := h.chatDropped, h.slowDropped
+	h.chatDropped, h.slowDropped = 0, 0
+	for c := range h.all {
+		messages += c.out.takeDropped()
+	}
+	h.mu.Unlock()
+	if lines+messages > 0 {
+		h.server.cfg.Log.Warn("messages were dropped", "room_full", lines, "slow_client", messages)
+	}
+}
+
 func (h *hub) tickBitrate() {
 	info := h.server.views().stage(FaceStudio)
 	if !info.Live {
@@ -55,12 +71,7 @@ func (h *hub) tickPresence(rooms map[shop.RoomID]struct{}) {
 	if len(rooms) == 0 {
 		return
 	}
-	shopRooms := make(map[shop.RoomID]shop.Room, len(rooms))
-	for id := range rooms {
-		if room, ok := h.server.cfg.Shop.RoomByID(id); ok {
-			shopRooms[id] = room
-		}
-	}
+	owners := h.owners(maps.Keys(rooms))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := make([]RoomViewers, 0, len(rooms))
@@ -69,7 +80,7 @@ func (h *hub) tickPresence(rooms map[shop.RoomID]struct{}) {
 		count := RoomViewers{RoomID: string(id), Viewers: viewersIn(h.rooms[id])}
 		offerTo(h.rooms[id], preparePush("presence", Presence{Rooms: []RoomViewers{count}}))
 		all = append(all, count)
-		if owner := shopRooms[id].Distributor; len(h.desks[owner]) > 0 {
+		if owner := owners[id]; len(h.desks[owner]) > 0 {
 			ofDesk[owner] = append(ofDesk[owner], count)
 		}
 	}
@@ -122,27 +133,37 @@ func (h *hub) tickTotals(totals map[shop.DistributorID]struct{}) {
 	}
 }
 
+// owners looks up whose the rooms are; HQ's are left out.
+func (h *hub) owners(rooms iter.Seq[shop.RoomID]) map[shop.RoomID]shop.DistributorID {
+	owners := map[shop.RoomID]shop.DistributorID{}
+	for id := range rooms {
+		if room, ok := h.server.cfg.Shop.RoomByID(id); ok && room.Distributor != "" {
+			owners[id] = room.Distributor
+		}
+	}
+	return owners
+}
+
 // tickChat sends each room its lines in one frame, the studios all of them, and
 // each desk those of its own rooms.
 func (h *hub) tickChat(lines []ChatLine) {
 	if len(lines) == 0 {
 		return
 	}
-	shopRooms := map[shop.RoomID]shop.Room{}
-	for _, room := range h.server.cfg.Shop.Rooms() {
-		shopRooms[room.ID] = room
-	}
 	byRoom := map[shop.RoomID][]ChatLine{}
-	byDesk := map[shop.DistributorID][]ChatLine{}
 	var toAll []ChatLine
 	for _, line := range lines {
-		id := shop.RoomID(line.RoomID)
-		if id == "" {
+		if line.RoomID == "" {
 			toAll = append(toAll, line)
 			continue
 		}
+		id := shop.RoomID(line.RoomID)
 		byRoom[id] = append(byRoom[id], line)
-		if owner := shopRooms[id].Distributor; owner != "" {
+	}
+	owners := h.owners(maps.Keys(byRoom))
+	byDesk := map[shop.DistributorID][]ChatLine{}
+	for _, line := range lines {
+		if owner := owners[shop.RoomID(line.RoomID)]; owner != "" {
 			byDesk[owner] = append(byDesk[owner], line)
 		}
 	}
