@@ -35,42 +35,33 @@ func (c *peerClock) observe(ntp, arrival time.Time) {
 	}
 }
 
-// ours converts a time of the publisher's clock.
-func (c *peerClock) ours(ntp time.Time) time.Time {
+// theirs converts a time of our clock.
+func (c *peerClock) theirs(now time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return ntp.Add(c.offset)
-}
-
-// noteReport keeps p's sender report for the outlet, if p still owns it.
-func (o *outlet) noteReport(p *Publisher, ntp uint64, ts uint32) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.owner == p {
-		o.report = reference{known: true, ntp: fromNTP(ntp), ts: ts}
-	}
-}
-
-// note keeps the newest packet as the fallback for timestampAt; callers hold mu.
-func (o *outlet) note(in inbound, began bool) {
-	if began || int32(in.ts-o.newest.ts) > 0 {
-		in.payload = nil
-		o.newest = in
-	}
+	return now.Add(-c.offset)
 }
 
 // timestampAt is the outgoing timestamp that belongs to a moment; false while nothing flows.
 func (o *outlet) timestampAt(now time.Time) (uint32, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.flowing || o.owner == nil || now.Sub(o.newest.at) > 5*time.Second {
+	l := o.reference
+	if l == nil || o.owner == nil || now.Sub(o.newestAt) > 5*time.Second {
 		return 0, false
 	}
-	at, ts := o.newest.at, o.newest.ts
-	if o.report.known {
-		at, ts = o.owner.clock.ours(o.report.ntp), o.report.ts
+	if l.report.known {
+		return l.at(o.owner.clock.theirs(now)), true
 	}
-	return ts + uint32(int64(now.Sub(at))*int64(o.rate)/int64(time.Second)) + o.splice.Offset(), true
+	return l.newest.ts + l.offset + ticksBetween(l.newest.at, now, o.rate), true
+}
+
+// ticksBetween counts clock ticks from one moment to another, which may be earlier; it wraps as RTP
+// timestamps do.
+func ticksBetween(from, to time.Time, rate uint32) uint32 {
+	d := to.Sub(from)
+	whole, rest := d/time.Second, d%time.Second
+	return uint32(int64(whole)*int64(rate) + int64(rest)*int64(rate)/int64(time.Second))
 }
 
 // ntpEpoch is the start of NTP time, 1900-01-01, in seconds before the Unix epoch (RFC 3550 section 4).

@@ -7,8 +7,9 @@ import (
 	"shopcast/sfu/ring"
 )
 
-func codecsForTest() map[uint8]ring.Codec {
-	return map[uint8]ring.Codec{96: ring.H264, 97: ring.VP8, 111: ring.Opus}
+// newTestUpstream makes the sending end of an outlet's first layer.
+func newTestUpstream(p *Publisher, o *outlet) *upstream {
+	return &upstream{publisher: p, layer: o.layers[0]}
 }
 
 func TestNTP(t *testing.T) {
@@ -29,6 +30,7 @@ func TestLipSync(t *testing.T) {
 	p := &Publisher{}
 	audio.handTo(p)
 	video.handTo(p)
+	sound, picture := newTestUpstream(p, audio), newTestUpstream(p, video)
 	start := time.Now()
 	theirs := func(at time.Time) time.Time { return at.Add(-time.Hour) }
 	delays := []time.Duration{80, 20, 50, 35}
@@ -39,13 +41,13 @@ func TestLipSync(t *testing.T) {
 		videoAt := audioAt.Add(300 * time.Millisecond)
 		a := inbound{codec: ring.Opus, sn: uint16(i), ts: 1000 + uint32(i)*4800, payload: []byte{1}, at: audioAt}
 		v := inbound{codec: ring.H264, sn: uint16(i), ts: 77 + uint32(i)*9000, payload: []byte{0x65, 1}, at: videoAt}
-		audio.write(p, a)
-		video.write(p, v)
+		audio.write(sound, a)
+		video.write(picture, v)
 		if i%10 == 3 {
 			p.clock.observe(theirs(captured), audioAt)
-			audio.noteReport(p, toNTP(theirs(captured)), a.ts)
+			audio.noteReport(sound, toNTP(theirs(captured)), a.ts)
 			p.clock.observe(theirs(captured), videoAt)
-			video.noteReport(p, toNTP(theirs(captured)), v.ts)
+			video.noteReport(picture, toNTP(theirs(captured)), v.ts)
 		}
 	}
 	now := start.Add(4 * time.Second)
@@ -55,8 +57,8 @@ func TestLipSync(t *testing.T) {
 		t.Fatal("no timestamps")
 	}
 	// Both in seconds of the publisher's capture time.
-	audioTime := float64(audioTS-audio.splice.Offset()-1000) / audioRate
-	videoTime := float64(videoTS-video.splice.Offset()-77) / videoRate
+	audioTime := float64(audioTS-audio.layers[0].offset-1000) / audioRate
+	videoTime := float64(videoTS-video.layers[0].offset-77) / videoRate
 	if d := audioTime - videoTime; d > 0.001 || d < -0.001 {
 		t.Errorf("sound and picture are %.1f ms apart", d*1000)
 	}
@@ -74,10 +76,10 @@ func TestTimestampAt_WithoutReports(t *testing.T) {
 	}
 	p := &Publisher{}
 	o.handTo(p)
-	o.write(p, inbound{codec: ring.Opus, ts: 5000, payload: []byte{1}, at: now})
+	o.write(newTestUpstream(p, o), inbound{codec: ring.Opus, ts: 5000, payload: []byte{1}, at: now})
 	ts, ok := o.timestampAt(now.Add(100 * time.Millisecond))
-	if !ok || ts-o.splice.Offset() != 5000+4800 {
-		t.Errorf("%d %v", ts-o.splice.Offset(), ok)
+	if !ok || ts-o.layers[0].offset != 5000+4800 {
+		t.Errorf("%d %v", ts-o.layers[0].offset, ok)
 	}
 	if _, ok := o.timestampAt(now.Add(time.Minute)); ok {
 		t.Error("a timestamp for a track that has stopped")

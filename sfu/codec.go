@@ -2,7 +2,6 @@ package sfu
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"time"
 
@@ -19,18 +18,12 @@ const (
 	audioRate = 48_000 // of Opus
 )
 
-// Viewers only send a consent check every few seconds (RFC 7675), so they get more time.
-const (
-	viewerSilence = 10 * time.Second
-	viewerGrace   = 15 * time.Second
-)
-
 const iceKeepalive = 2 * time.Second
 
 // newPublisherAPI sets up connections that receive: NACK, reports and transport-wide feedback are
 // Pion's, because there are at most a few of them.
-func newPublisherAPI(cfg Config, s socket, logs pionLogs) (*webrtc.API, error) {
-	settings, err := newSettings(cfg, s, logs)
+func newPublisherAPI(cfg Config, mux ice.UDPMux, logs pionLogs) (*webrtc.API, error) {
+	settings, err := newSettings(mux, logs)
 	if err != nil {
 		return nil, err
 	}
@@ -49,31 +42,11 @@ func newPublisherAPI(cfg Config, s socket, logs pionLogs) (*webrtc.API, error) {
 		webrtc.WithInterceptorRegistry(registry)), nil
 }
 
-// newViewerAPI sets up connections that send. They have no interceptors: a NACK responder would
-// keep a private copy of a thousand packets per viewer, and we answer from the shared ring.
-func newViewerAPI(cfg Config, s socket, logs pionLogs) (*webrtc.API, error) {
-	settings, err := newSettings(cfg, s, logs)
-	if err != nil {
-		return nil, err
-	}
-	settings.SetICETimeouts(viewerSilence, viewerGrace, iceKeepalive)
-	media := &webrtc.MediaEngine{}
-	err = registerCodecs(media, []webrtc.RTCPFeedback{
-		{Type: "goog-remb"}, {Type: "ccm", Parameter: "fir"}, {Type: "nack"}, {Type: "nack", Parameter: "pli"},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(media),
-		webrtc.WithInterceptorRegistry(&interceptor.Registry{})), nil
-}
-
-func newSettings(cfg Config, s socket, logs pionLogs) (webrtc.SettingEngine, error) {
+func newSettings(mux ice.UDPMux, logs pionLogs) (webrtc.SettingEngine, error) {
 	settings := webrtc.SettingEngine{LoggerFactory: logs}
 	settings.SetLite(true)
-	settings.SetNet(s.net)
-	settings.SetICEUDPMux(s.mux)
-	settings.SetIncludeLoopbackCandidate(true) // the mux decides which addresses there are
+	settings.SetICEUDPMux(mux)
+	settings.SetIncludeLoopbackCandidate(true) // the mux is on one: the real addresses are put into the answer later
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.DisableActiveTCP(true)
 	// ICE has proved the address, so DTLS need not ask for a cookie: one round trip less.
@@ -83,43 +56,7 @@ func newSettings(cfg Config, s socket, logs pionLogs) (webrtc.SettingEngine, err
 	if err := settings.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
 		return settings, fmt.Errorf("set dtls role: %w", err)
 	}
-	rules, err := rewriteRules(cfg)
-	if err != nil {
-		return settings, err
-	}
-	if err := settings.SetICEAddressRewriteRules(rules...); err != nil {
-		return settings, fmt.Errorf("set public ips: %w", err)
-	}
 	return settings, nil
-}
-
-// rewriteRules offers the public addresses instead of our own; with Loopback our own stay as well,
-// for people who sit at this machine.
-func rewriteRules(cfg Config) ([]webrtc.ICEAddressRewriteRule, error) {
-	var v4, v6 []string
-	for _, text := range cfg.PublicIPs {
-		switch ip := net.ParseIP(text); {
-		case ip == nil:
-			return nil, fmt.Errorf("read public ip %q: not an ip address", text)
-		case ip.To4() == nil:
-			v6 = append(v6, text)
-		default:
-			v4 = append(v4, text)
-		}
-	}
-	mode := webrtc.ICEAddressRewriteReplace
-	if cfg.Loopback {
-		mode = webrtc.ICEAddressRewriteAppend
-	}
-	var rules []webrtc.ICEAddressRewriteRule
-	for _, external := range [][]string{v4, v6} {
-		if len(external) > 0 {
-			rules = append(rules, webrtc.ICEAddressRewriteRule{
-				External: external, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: mode,
-			})
-		}
-	}
-	return rules, nil
 }
 
 // registerCodecs names what is forwarded. H.264 stands first: every phone decodes it in hardware.

@@ -1,43 +1,49 @@
 package sfu
 
 import (
-	"runtime"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
+
+	"shopcast/sfu/udp"
 )
 
 const (
-	ordersQueue = 1024             // joins, leaves and NACKs waiting for one shard
-	catchUpTick = time.Millisecond // pace of first-frame replays
-	reportEvery = time.Second      // sender reports
-	cname       = "shopcast"       // of all our streams: they share one clock
+	ordersQueue = 1024                   // joins, leaves and NACKs waiting for one shard
+	catchUpTick = time.Millisecond       // pace of first-frame replays
+	chooseTick  = 200 * time.Millisecond // how often a viewer's layer is chosen anew
+	reportEvery = time.Second            // sender reports
+	cname       = "shopcast"             // of all our streams: they share one clock
 )
 
-// shard is one goroutine that owns a part of the viewers and sends everything they get.
+// shard is one goroutine that owns a part of the viewers and sends everything they get, through a
+// kernel socket of its own.
 type shard struct {
 	// static after construction
 	stage  *Stage
 	wake   chan struct{} // holds one note that a ring has grown
 	orders chan order
-
-	// atomic
-	size atomic.Int64 // feeds owned
+	batch  *udp.Batch
+	began  time.Time
 
 	// owned by run
-	feeds  []*feed
-	header rtp.Header // reused for every packet
-	now    time.Time  // of this round
+	feeds    []*feed
+	now      time.Time // of this round
+	sendTime uint32    // of this round, as abs-send-time has it: 6.18 fixed point seconds, 24 bits
+	header   [rtpStamped]byte
+	prefix   []byte // scratch for what replaces the first bytes of a payload
+	sent     uint64 // packets, not yet added to the stage's counters
+	repaired uint64
+	counted  udp.Counts // of batch, already added
+	reports  []byte     // scratch for sender reports
 }
 
 // order is something that happens to one feed.
 type order struct {
-	kind orderKind
-	feed *feed
-	lane *lane
-	sns  []uint16 // of a NACK
+	kind  orderKind
+	feed  *feed
+	video bool
+	sns   []uint16 // of a NACK
 }
 
 type orderKind int
@@ -46,40 +52,26 @@ const (
 	orderJoin orderKind = iota
 	orderLeave
 	orderNack
+	orderPicture // a PLI: the viewer cannot go on decoding
+	orderChoose  // the page has another wish
 )
 
-// feed is one viewer as its shard sees it.
-type feed struct {
-	// static after construction
-	write func([]rtcp.Packet) error // the connection's RTCP side
-	shard *shard
-	audio *lane
-	video *lane
-
-	// atomic
-	rtt atomic.Int64 // nanoseconds, from the viewer's receiver reports; 0 = unknown
-
-	// owned by the shard's run
-	place int  // in shard.feeds
-	left  bool // a join that comes after the leave does nothing
-}
-
-// startShards makes one shard per CPU.
+// startShards makes one shard per socket of the port.
 func (s *Stage) startShards() {
-	for range runtime.NumCPU() {
-		sh := &shard{stage: s, wake: make(chan struct{}, 1), orders: make(chan order, ordersQueue)}
+	for _, socket := range s.engine.port.Sockets() {
+		sh := &shard{
+			stage: s, wake: make(chan struct{}, 1), orders: make(chan order, ordersQueue),
+			batch: socket.NewBatch(), began: time.Now(), prefix: make([]byte, 0, 64),
+		}
 		s.shards = append(s.shards, sh)
 		s.engine.loop(sh.run)
 	}
 }
 
-// wakeShards tells the shards that have somebody to send to. It costs the same for one viewer and
+// wakeShards tells the shards that there is something to send. It costs the same for one viewer and
 // for ten thousand, and nothing for a room.
 func (s *Stage) wakeShards() {
 	for _, sh := range s.shards {
-		if sh.size.Load() == 0 {
-			continue
-		}
 		select {
 		case sh.wake <- struct{}{}:
 		default: // it will look anyway
@@ -107,85 +99,171 @@ func (sh *shard) offer(o order) bool {
 
 // run sends until the engine closes.
 func (sh *shard) run() {
-	reports := time.NewTicker(reportEvery)
-	defer reports.Stop()
+	report := time.NewTicker(reportEvery)
+	defer report.Stop()
+	choose := time.NewTicker(chooseTick)
+	defer choose.Stop()
 	catchUp := time.NewTimer(time.Hour)
 	defer catchUp.Stop()
 	for {
+		more := false
 		select {
 		case <-sh.stage.engine.stopped:
 			return
 		case o := <-sh.orders:
-			if !sh.obey(o) {
-				continue
-			}
-		case now := <-reports.C:
-			sh.report(now)
-			continue
+			more = sh.obey(o)
+		case <-report.C:
+			sh.tick(time.Now())
+			sh.report()
+		case <-choose.C:
+			more = sh.choose()
 		case <-sh.wake:
+			more = sh.round()
 		case <-catchUp.C:
+			more = sh.round()
 		}
-		if behind := sh.round(); behind {
+		sh.flush()
+		if more {
 			catchUp.Reset(catchUpTick)
 		}
 	}
 }
 
-// obey carries an order out; true asks for a round.
-func (sh *shard) obey(o order) bool {
+// tick sets the time of a round.
+func (sh *shard) tick(now time.Time) {
+	sh.now = now
+	since := now.Sub(sh.began)
+	sh.sendTime = uint32(uint64(since)<<18/uint64(time.Second)) & 0xff_ffff
+}
+
+func (sh *shard) clockMS() uint32 { return uint32(sh.now.Sub(sh.began)/time.Millisecond) + 1 }
+
+// flush sends what was collected and moves the counters on.
+func (sh *shard) flush() {
+	if sh.sent == 0 {
+		return
+	}
+	sh.batch.Flush()
+	counts := sh.batch.Counts()
+	sh.stage.packetsOut.Add(sh.sent)
+	sh.stage.repaired.Add(sh.repaired)
+	if refused := counts.Dropped - sh.counted.Dropped; refused > 0 {
+		sh.stage.drops.add(dropWrite, refused)
+	}
+	sh.counted, sh.sent, sh.repaired = counts, 0, 0
+}
+
+// obey carries an order out; true asks for a round soon.
+func (sh *shard) obey(o order) (more bool) {
+	sh.tick(time.Now())
+	f := o.feed
+	if o.kind != orderJoin && o.kind != orderLeave && !sh.has(f) {
+		return false
+	}
 	switch o.kind {
 	case orderJoin:
-		if o.feed.left {
+		if f.left {
 			return false
 		}
-		o.feed.place = len(sh.feeds)
-		sh.feeds = append(sh.feeds, o.feed)
-		sh.size.Add(1)
-		return true
+		f.place = len(sh.feeds)
+		sh.feeds = append(sh.feeds, f)
+		f.choose(sh.now, sh.stage.ladders[1].Load())
+		return sh.serve(f)
 	case orderLeave:
-		sh.leave(o.feed)
+		sh.leave(f)
 	case orderNack:
-		sh.now = time.Now()
-		sent := sh.repair(o)
-		sh.stage.packetsOut.Add(sent)
-		sh.stage.repaired.Add(sent)
+		l := &f.audio
+		if o.video {
+			l = &f.video
+		}
+		sh.repair(f, l, o.sns)
+	case orderPicture:
+		return sh.refresh(f)
+	case orderChoose:
+		f.choose(sh.now, sh.stage.ladders[1].Load())
+		return sh.serve(f)
 	}
 	return false
 }
 
+// has says whether a feed is here: it may have left while an order waited.
+func (sh *shard) has(f *feed) bool { return f.place < len(sh.feeds) && sh.feeds[f.place] == f }
+
 // leave takes a feed out; the last one fills its place.
 func (sh *shard) leave(f *feed) {
 	f.left = true
-	if f.place >= len(sh.feeds) || sh.feeds[f.place] != f {
+	if !sh.has(f) {
 		return // never joined
 	}
 	last := sh.feeds[len(sh.feeds)-1]
 	sh.feeds[f.place], last.place = last, f.place
 	sh.feeds[len(sh.feeds)-1] = nil
 	sh.feeds = sh.feeds[:len(sh.feeds)-1]
-	sh.size.Add(-1)
 }
 
-// round brings every viewer up to date, one after the other: a viewer's packets leave together,
-// sound first. True says that somebody is being replayed to and wants another round soon.
-func (sh *shard) round() bool {
-	sh.now = time.Now()
-	sent, behind := uint64(0), false
+// round brings every viewer up to date, one after the other: a viewer's packets leave together.
+// True says that somebody is being replayed to, or waits, and wants another round soon.
+func (sh *shard) round() (more bool) {
+	sh.tick(time.Now())
 	for _, f := range sh.feeds {
-		n, more := sh.pump(f.audio)
-		sent, behind = sent+n, behind || more
-		n, more = sh.pump(f.video)
-		sent, behind = sent+n, behind || more
+		if sh.serve(f) {
+			more = true
+		}
 	}
-	sh.stage.packetsOut.Add(sent)
-	return behind
+	return more
+}
+
+// serve brings one viewer up to date, sound first.
+func (sh *shard) serve(f *feed) bool {
+	audio := sh.pump(f, &f.audio)
+	video := sh.pump(f, &f.video)
+	return audio || video
+}
+
+// choose decides for every viewer which layer it gets, and notices who has gone silent.
+func (sh *shard) choose() (more bool) {
+	sh.tick(time.Now())
+	ladder := sh.stage.ladders[1].Load()
+	for _, f := range sh.feeds {
+		f.choose(sh.now, ladder)
+		if f.video.slot != f.video.want && sh.serve(f) {
+			more = true
+		}
+	}
+	return more
+}
+
+const (
+	// A viewer that cannot decode gets the replay of a joining one, at most every pliLeast; who
+	// asks again and again waits up to pliMost.
+	pliLeast = time.Second
+	pliMost  = 16 * time.Second
+)
+
+// refresh answers a PLI: the viewer begins anew with the key frame in the ring. Nobody upstream is
+// asked, unless there is none.
+func (sh *shard) refresh(f *feed) bool {
+	if sh.now.Before(f.nextAny) {
+		sh.stage.drops.add(dropPictureRepeat, 1)
+		return false
+	}
+	if sh.now.Sub(f.nextAny) > 2*pliMost {
+		f.pliGap = 0
+	}
+	f.pliGap = min(max(pliLeast, 2*f.pliGap), pliMost)
+	f.nextAny = sh.now.Add(f.pliGap)
+	if f.video.slot == none {
+		return false
+	}
+	f.video.slot, f.video.whole = none, true
+	return sh.serve(f)
 }
 
 // report sends each viewer one compound packet with the sender reports of its tracks.
-func (sh *shard) report(now time.Time) {
-	ntp := toNTP(now)
-	audioTS, audioOK := sh.stage.audio.timestampAt(now)
-	videoTS, videoOK := sh.stage.video.timestampAt(now)
+func (sh *shard) report() {
+	ntp := toNTP(time.Now())
+	audioTS, audioOK := sh.stage.audio.timestampAt(sh.now)
+	videoTS, videoOK := sh.stage.video.timestampAt(sh.now)
 	for _, f := range sh.feeds {
 		var packets []rtcp.Packet
 		if audioOK {
@@ -197,8 +275,29 @@ func (sh *shard) report(now time.Time) {
 		if len(packets) == 0 {
 			continue
 		}
-		if err := f.write(packets); err != nil {
-			sh.stage.drops.add(dropWrite, 1)
+		plain, err := rtcp.Marshal(packets)
+		if err == nil {
+			sh.reports, err = f.control.Seal(sh.reports[:0], plain)
 		}
+		if err != nil {
+			sh.stage.drops.add(dropWrite, 1)
+			continue
+		}
+		route := f.route.Load()
+		sh.batch.Add(route, copy(sh.batch.Room(route, len(sh.reports))[:len(sh.reports)], sh.reports))
 	}
+	sh.batch.Flush()
+}
+
+// report adds the lane's sender report to a compound packet.
+func (l *lane) report(packets []rtcp.Packet, ntp uint64, ts uint32) []rtcp.Packet {
+	if l.packets == 0 {
+		return packets
+	}
+	return append(packets,
+		&rtcp.SenderReport{SSRC: l.ssrc, NTPTime: ntp, RTPTime: ts, PacketCount: l.packets, OctetCount: l.octets},
+		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+			Source: l.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: cname}},
+		}}},
+	)
 }

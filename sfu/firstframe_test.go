@@ -14,7 +14,7 @@ func TestWatch_FirstFrameFromTheRing(t *testing.T) {
 	for range 60 {
 		source.sendFrame(false, 4)
 	}
-	stored := func() bool { return e.Stage().video.ring.Len() == 61*4 }
+	stored := func() bool { return e.Stage().video.layers[0].ring.Len() == 61*4 }
 	eventually(t, "all packets in the ring", stored)
 	plis, asked := source.pliCount(), e.Stage().Stats().KeyRequests
 
@@ -37,7 +37,7 @@ func TestWatch_AsksForKeyFrameWhenNoneIsHeld(t *testing.T) {
 	e := newTestEngine(t, nil)
 	source := publish(t, e, "VP8", PublishRequest{Key: "k"})
 	source.sendFrame(true, 1)
-	for e.Stage().video.ring.Head() < replayPackets+10 {
+	for e.Stage().video.layers[0].ring.Head() < replayPackets+10 {
 		source.sendFrame(false, 50)
 		time.Sleep(time.Millisecond)
 	}
@@ -61,12 +61,13 @@ func TestStage_KeyRequestsAreFew(t *testing.T) {
 	o := e.Stage().video
 	p := &Publisher{}
 	o.handTo(p)
+	u := newTestUpstream(p, o)
 	start := time.Now()
 	asked := 0
 	for i := range 200 { // two seconds of delta frames every 10 ms while everybody asks
-		o.wantKey()
+		u.layer.wantKey()
 		in := inbound{codec: ring.VP8, sn: uint16(i), payload: []byte{0x10, 0x01}, at: start.Add(time.Duration(i) * 10 * time.Millisecond)}
-		if o.write(p, in).askKey {
+		if o.write(u, in).askKey {
 			asked++
 		}
 	}

@@ -1,16 +1,16 @@
 package sfu
 
 import (
+	"encoding/binary"
+	"math/rand/v2"
 	"time"
 
-	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
-
+	"shopcast/sfu/rewrite"
 	"shopcast/sfu/ring"
 )
 
-// Bounds of a first-frame replay. Beyond them the viewer waits for the next key frame, which the
-// publisher is asked for.
+// Bounds of a replay. Beyond them the viewer waits for the next key frame, which the publisher is
+// asked for.
 const (
 	replayPackets = 3000
 	replayBytes   = 3 << 20
@@ -18,181 +18,333 @@ const (
 	replayLeast   = 8  // packets per tick, so that a replay outruns the live stream
 )
 
-// A viewer may have a sixth of what it was sent again as repairs, and a burst on top.
-const (
-	repairShare = 6
-	repairBurst = 64 << 10 // bytes
-)
+// switchWithin is how long a viewer may be kept without packets until another layer has a frame
+// that continues what it has seen.
+const switchWithin = 250 * time.Millisecond
 
-// minRepeat is the least time before the same packet is repaired again.
-const (
-	minRepeat = 20 * time.Millisecond
-	maxRepeat = 200 * time.Millisecond
-)
+// noEpoch is no packet's.
+const noEpoch = 0
 
-// lane is one track to one viewer: a cursor into the shared ring.
+// none is the slot of a lane that follows no layer.
+const none = -1
+
+// lane is one track to one viewer: a cursor into the shared ring of a layer, and the numbers its
+// packets get.
 type lane struct {
-	// static after construction
-	out   *outlet
-	track *downTrack
+	// static once the shard has it
+	out    *outlet
+	ssrc   uint32
+	types  [ring.Codecs]uint8 // payload type per codec, 0 = not negotiated
+	repair [ring.Codecs]uint8 // payload type of RTX, 0 = packets are repeated as they were
+	red    uint8              // payload type of RED, 0 = not negotiated
+	rtx    uint32             // SSRC of RTX
 
 	// owned by the shard's run
-	started bool
-	asked   bool   // a key frame was requested because none could be replayed
-	cursor  uint64 // index of the next packet to send
-	begin   uint64 // index of the first packet sent since the last jump
-	key     uint64 // index of the last key frame's first packet that was sent
-	live    bool   // caught up with the head once: no pacing any more
-	pace    uint64 // packets per round until then
-	packets uint32 // sent, for reports
+	slot    int // layer followed now, none
+	want    int // layer to follow
+	numbers rewrite.Lane
+	epoch   uint32
+	first   uint64    // ring number of the first packet of this segment
+	cursor  uint64    // index of the next packet to send
+	key     uint64    // index of the last key frame's first packet that was sent
+	live    bool      // caught up with the head once: no pacing any more
+	whole   bool      // the last packet sent ended a frame
+	pace    uint64    // packets per round until then
+	waiting time.Time // since when the wanted layer is waited for, zero = not
+	packets uint32    // sent, for reports
 	octets  uint32
-	tokens  int64 // bytes of repairs allowed now
-	repairs [128]repaired
+	rtxSN   uint64
+	repairs repairs
 }
 
-// repaired remembers one answered NACK.
-type repaired struct {
-	sn uint16
-	at time.Time
-}
-
-func newLane(out *outlet, track *downTrack) *lane {
-	return &lane{out: out, track: track, tokens: repairBurst}
-}
-
-// pump sends what a lane has not seen. more says that it stopped because of its pace.
-func (sh *shard) pump(l *lane) (sent uint64, more bool) {
-	link := l.track.link.Load()
-	if link == nil {
-		return 0, false
+func newLane(out *outlet, ssrc, rtx uint32) lane {
+	l := lane{out: out, ssrc: ssrc, rtx: rtx, slot: none, want: none, whole: true}
+	// Both begin in the lower half, so that the rollover counter surely begins at 0 (RFC 3711 §3.3.1).
+	l.numbers = rewrite.NewLane(uint16(rand.Uint32()))
+	l.rtxSN = rand.Uint64N(1 << 15)
+	if !out.video {
+		l.want = 0
 	}
-	head := l.out.ring.Head()
-	if !l.started && !l.start(head) {
-		return 0, false
+	return l
+}
+
+// pump sends what a lane has not seen. more says that it stopped because of its pace, or waits.
+func (sh *shard) pump(f *feed, l *lane) (more bool) {
+	if l.slot != l.want && l.mayLeave(sh.now) {
+		switch sh.enter(f, l) {
+		case entered:
+		case entersSoon:
+			return true
+		case cannotEnter:
+		}
 	}
+	if l.slot == none {
+		return false
+	}
+	r := l.out.layers[l.slot].ring
+	head := r.Head()
 	end := head
 	if !l.live && end-l.cursor > l.pace {
 		end = l.cursor + l.pace
 	}
 	for l.cursor < end {
-		p, ok := l.out.ring.At(l.cursor)
+		p, ok := r.At(l.cursor)
 		if !ok {
-			l.fellBehind(sh.stage)
-			return sent, true
+			sh.fellBehind(l, r)
+			return true
+		}
+		if p.Epoch != l.epoch {
+			l.openLive(p, head)
+			return true
 		}
 		l.cursor++
-		if sh.send(l, link, p) {
-			sent++
-		}
-	}
-	l.live = l.live || end == head
-	return sent, end < head
-}
-
-// start puts the cursor where a viewer begins: sound at the head; pictures at the last key frame,
-// so that the first frame shows at once and nobody upstream is asked for anything.
-func (l *lane) start(head uint64) bool {
-	if !l.out.video {
-		l.cursor, l.begin, l.started, l.live = head, head, true, true
-		return true
-	}
-	key, ok := l.out.ring.Key()
-	if ok && head-key <= replayPackets {
-		first, held := l.out.ring.At(key)
-		last, _ := l.out.ring.At(head - 1)
-		if held && last != nil && last.Bytes-first.Bytes <= replayBytes {
-			l.cursor, l.begin, l.key = key, key, key
-			l.started, l.asked, l.live = true, false, false
-			l.pace = max(replayLeast, (head-key)/replayTicks+1)
+		sh.forward(f, l, r, p)
+		if l.slot == none || p.Marker && l.slot != l.want {
 			return true
 		}
 	}
-	if !l.asked {
-		l.asked = true
-		l.out.wantKey()
+	l.live = l.live || end == head
+	return end < head
+}
+
+// mayLeave says whether the layer followed now may be left: after a whole frame, or when it has
+// stopped.
+func (l *lane) mayLeave(now time.Time) bool {
+	if l.slot == none || l.whole {
+		return true
 	}
-	return false
+	newest, ok := l.out.layers[l.slot].ring.At(l.out.layers[l.slot].ring.Head() - 1)
+	return !ok || now.Sub(newest.At) > switchWithin
+}
+
+// entry is what became of the wish to follow another layer.
+type entry int
+
+const (
+	entered     entry = iota
+	entersSoon        // the layer's next frame will do: send nothing until then
+	cannotEnter       // not now: the present layer goes on
+)
+
+// enter puts the cursor where a viewer begins: sound at the head; pictures at the layer's last key
+// frame, so that the first frame shows at once and nobody upstream is asked for anything.
+func (sh *shard) enter(f *feed, l *lane) entry {
+	if l.want == none {
+		l.follow(none, 0)
+		f.layer.Store(0)
+		return entered
+	}
+	r := l.out.layers[l.want].ring
+	if !l.out.video {
+		l.follow(l.want, r.Head())
+		l.live, l.epoch = true, noEpoch // the next packet opens a segment
+		return entered
+	}
+	newest, start, ok := r.Newest()
+	if !ok {
+		return cannotEnter
+	}
+	key, ok := r.Key()
+	if !ok {
+		return l.cannotReplay()
+	}
+	first, held := r.At(key.Index)
+	if !held || newest.Index-key.Index > replayPackets || newest.Bytes-first.Bytes > l.replayLimit() {
+		return l.cannotReplay()
+	}
+	if !l.open(first, key.SN, newest, start.SN, l.want) {
+		return l.wait(sh.now)
+	}
+	l.follow(l.want, key.Index)
+	l.pace = max(replayLeast, (newest.Index-key.Index)/replayTicks+1)
+	f.layer.Store(int32(l.slot) + 1)
+	return entered
+}
+
+// cannotReplay asks for a key frame to begin with.
+func (l *lane) cannotReplay() entry {
+	l.out.layers[l.want].wantKey()
+	return cannotEnter
+}
+
+// replayLimit bounds a replay in bytes. A viewer that sees a picture already can wait for the next
+// key frame, so what it gets at once is no more than a short frame burst.
+func (l *lane) replayLimit() uint64 {
+	if l.slot == none {
+		return replayBytes
+	}
+	return replayBytes / 8
+}
+
+// wait gives the wanted layer a moment to get ahead of what was sent.
+func (l *lane) wait(now time.Time) entry {
+	if l.waiting.IsZero() {
+		l.waiting = now
+	}
+	if now.Sub(l.waiting) > switchWithin {
+		return cannotEnter
+	}
+	return entersSoon
+}
+
+// follow makes a layer the present one.
+func (l *lane) follow(slot int, cursor uint64) {
+	l.slot, l.cursor, l.key = slot, cursor, cursor
+	l.live, l.whole, l.waiting = slot == none, slot == none, time.Time{}
+}
+
+// open begins a segment whose first packet has the ring number sn, and which is live from the ring
+// number liveSN on; false says that its time has not come yet.
+func (l *lane) open(first *ring.Packet, sn uint64, newest *ring.Packet, liveSN uint64, slot int) bool {
+	s := rewrite.Segment{
+		Source: uint8(slot), First: sn, FirstTS: first.TS, Live: liveSN, LiveTS: newest.TS,
+		Frames: int(newest.Frame - first.Frame), MinStep: l.out.rate / 200,
+	}
+	if first.TS == newest.TS {
+		s.Live = sn
+	}
+	if first.Codec == ring.VP8 {
+		s.VP8, _ = rewrite.ParseVP8(first.Payload)
+	}
+	if !l.numbers.Open(s) {
+		return false
+	}
+	l.epoch, l.first = first.Epoch, sn
+	return true
+}
+
+// openLive goes on with a packet of another publisher in the same ring. A hot standby brings its
+// whole group of pictures at once, which is paced as a replay is.
+func (l *lane) openLive(p *ring.Packet, head uint64) {
+	if !l.open(p, p.SN, p, p.SN, l.slot) {
+		l.slot, l.whole = none, true // begin anew with what lies in the ring
+		return
+	}
+	l.key = l.cursor
+	l.live, l.pace = false, max(replayLeast, (head-l.cursor)/replayTicks+1)
 }
 
 // fellBehind drops everything up to the last key frame: the shard could not keep up, and what is
 // no longer in the ring cannot be sent.
-func (l *lane) fellBehind(s *Stage) {
-	next := l.out.ring.Head()
-	if key, ok := l.out.ring.Key(); ok && l.out.video {
-		next = key
-	}
-	if next > l.cursor {
-		s.drops.add(dropBehind, next-l.cursor)
-	}
-	l.started, l.live = false, false
+func (sh *shard) fellBehind(l *lane, r *ring.Ring) {
+	sh.stage.drops.add(dropBehind, max(r.Oldest(), l.cursor)-l.cursor)
+	l.slot, l.whole = none, true
 }
 
-// send writes one packet to one viewer.
-func (sh *shard) send(l *lane, link *link, p *ring.Packet) bool {
-	if !link.speaks[p.Codec] {
+// forward gives a packet its numbers and sends it.
+func (sh *shard) forward(f *feed, l *lane, r *ring.Ring, p *ring.Packet) {
+	if l.types[p.Codec] == 0 {
 		sh.stage.drops.add(dropNoCodec, 1)
-		return false
+		return
 	}
-	if key, ok := l.out.ring.Key(); ok && key == p.Index {
-		l.key = key
+	var descriptor rewrite.VP8
+	if p.Codec == ring.VP8 {
+		descriptor, _ = rewrite.ParseVP8(p.Payload)
 	}
-	sh.header = rtp.Header{
-		Version: 2, Marker: p.Marker, PayloadType: link.types[p.Codec], SequenceNumber: p.SN, Timestamp: p.TS, SSRC: link.ssrc,
+	out, ok := l.numbers.Map(p.SN, p.TS, descriptor)
+	if !ok {
+		sh.stage.drops.add(dropLate, 1)
+		if p.SN >= l.first { // so far ahead that the receiver could lose count: begin anew
+			l.slot, l.whole = none, true
+		}
+		return
 	}
-	if _, err := link.writer.WriteRTP(&sh.header, p.Payload); err != nil {
-		sh.stage.drops.add(dropWrite, 1)
-		return false
+	if key, ok := r.Key(); ok && key.Index == p.Index {
+		l.key = key.Index
 	}
+	sh.send(f, l, p, out)
+	l.whole = p.Marker || !l.out.video
 	l.packets++
 	l.octets += uint32(len(p.Payload))
-	l.tokens = min(l.tokens+int64(len(p.Payload)/repairShare), repairBurst)
-	return true
+	l.repairs.earn(len(p.Payload))
 }
 
-// repair answers a NACK from the ring.
-func (sh *shard) repair(o order) (sent uint64) {
-	l := o.lane
-	link := l.track.link.Load()
-	if link == nil || !l.started {
+// send seals one packet into the batch.
+func (sh *shard) send(f *feed, l *lane, p *ring.Packet, out rewrite.Numbers) {
+	pt, payload := l.types[p.Codec], p.Payload
+	prefix := sh.prefix[:0]
+	switch {
+	case p.Codec == ring.VP8 && (out.PictureDelta != 0 || out.TL0Delta != 0):
+		prefix, payload = patchVP8(prefix, payload, out)
+	case l.red != 0 && p.Redundant != nil:
+		prefix, payload = redPrefix(prefix, p, pt), p.Redundant
+		pt = l.red
+	}
+	sh.seal(f, sealing{
+		ssrc: l.ssrc, pt: pt, index: out.SN, ts: out.TS, marker: p.Marker, prefix: prefix, payload: payload,
+		stamp: l.stampID(f, p.Codec),
+	})
+}
+
+// stampID is the extension id of abs-send-time, 0 = none. Packets that may be sent again under the
+// same number carry none: they must not change (see protect.Sealer.Seal).
+func (l *lane) stampID(f *feed, codec ring.Codec) uint8 {
+	if !l.out.video || l.repair[codec] == 0 {
 		return 0
 	}
-	again := min(max(minRepeat, time.Duration(o.feed.rtt.Load())), maxRepeat)
-	for _, sn := range o.sns {
-		p, ok := l.out.ring.BySN(sn)
-		// What lies before the last key frame sent cannot help the picture any more.
-		if !ok || p.Index >= l.cursor || p.Index < l.begin || p.Index < l.key {
-			sh.stage.drops.add(dropNackStale, 1)
-			continue
-		}
-		memory := &l.repairs[sn%uint16(len(l.repairs))]
-		if memory.sn == sn && sh.now.Sub(memory.at) < again {
-			sh.stage.drops.add(dropNackRepeat, 1)
-			continue
-		}
-		if l.tokens < int64(len(p.Payload)) {
-			sh.stage.drops.add(dropNackBudget, 1)
-			continue
-		}
-		tokens := l.tokens
-		if sh.send(l, link, p) {
-			sent++
-		}
-		*memory = repaired{sn: sn, at: sh.now}
-		l.tokens = tokens - int64(len(p.Payload)) // a repair earns no further repairs
-	}
-	return sent
+	return f.terms.Video.AbsSendTime
 }
 
-// report adds the lane's sender report to a compound packet.
-func (l *lane) report(packets []rtcp.Packet, ntp uint64, ts uint32) []rtcp.Packet {
-	link := l.track.link.Load()
-	if link == nil || l.packets == 0 {
-		return packets
+// redPrefix is the block headers with the viewer's payload type in them.
+func redPrefix(prefix []byte, p *ring.Packet, opus uint8) []byte {
+	prefix = append(prefix, p.RedHeader...)
+	prefix[0] |= opus
+	if last := len(prefix) - 1; last > 0 {
+		prefix[last] |= opus
 	}
-	return append(packets,
-		&rtcp.SenderReport{SSRC: link.ssrc, NTPTime: ntp, RTPTime: ts, PacketCount: l.packets, OctetCount: l.octets},
-		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
-			Source: link.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: cname}},
-		}}},
-	)
+	return prefix
+}
+
+// patchVP8 shifts the ids in a payload descriptor.
+func patchVP8(prefix, payload []byte, out rewrite.Numbers) (patched, rest []byte) {
+	d, ok := rewrite.ParseVP8(payload)
+	if !ok || !d.HasPicture && !d.HasTL0 {
+		return prefix, payload
+	}
+	return d.Patch(prefix, payload, out.PictureDelta, out.TL0Delta), payload[d.Size:]
+}
+
+// sealing is one packet on its way out.
+type sealing struct {
+	ssrc    uint32
+	pt      uint8
+	stamp   uint8  // extension id of abs-send-time, 0 = none
+	index   uint64 // extended sequence number
+	ts      uint32
+	marker  bool
+	prefix  []byte
+	payload []byte
+}
+
+// header size without and with the abs-send-time extension (RFC 8285 one-byte form).
+const (
+	rtpHeader  = 12
+	rtpStamped = rtpHeader + 8
+)
+
+// seal writes the header into the shard's scratch and the sealed packet into the batch.
+func (sh *shard) seal(f *feed, s sealing) {
+	route := f.route.Load()
+	h := sh.header[:rtpHeader]
+	h[0], h[1] = 0x80, s.pt
+	if s.marker {
+		h[1] |= 0x80
+	}
+	binary.BigEndian.PutUint16(h[2:], uint16(s.index))
+	binary.BigEndian.PutUint32(h[4:], s.ts)
+	binary.BigEndian.PutUint32(h[8:], s.ssrc)
+	if s.stamp != 0 {
+		h = sh.header[:rtpStamped]
+		h[0] = 0x90
+		binary.BigEndian.PutUint32(h[12:], 0xbede0001)
+		binary.BigEndian.PutUint32(h[16:], uint32(s.stamp)<<28|2<<24|sh.sendTime)
+	}
+	room := sh.batch.Room(route, len(h)+len(s.prefix)+len(s.payload)+f.sealer.Overhead())
+	sealed, err := f.sealer.Seal(room, h, s.prefix, s.payload, s.ssrc, s.index)
+	if err != nil {
+		sh.stage.drops.add(dropWrite, 1)
+		return
+	}
+	sh.batch.Add(route, len(sealed))
+	sh.sent++
 }

@@ -1,12 +1,11 @@
 package sfu
 
 import (
-	"crypto/rand"
-	"encoding/binary"
+	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"shopcast/sfu/inspect"
 	"shopcast/sfu/rewrite"
 	"shopcast/sfu/ring"
 )
@@ -14,11 +13,11 @@ import (
 const (
 	videoRing = 4096 // packets; 6 s at 6 Mbit/s
 	audioRing = 256  // 5 s of 20 ms packets
-	// keyInterval is the least time between two key frame requests to a publisher.
+	// keyInterval is the least time between two key frame requests to a publisher and layer.
 	keyInterval = 500 * time.Millisecond
 )
 
-// inbound is one packet as a publisher sent it. The outlet keeps the payload.
+// inbound is one packet as a publisher sent it. The layer keeps the payload.
 type inbound struct {
 	codec   ring.Codec
 	sn      uint16
@@ -28,44 +27,38 @@ type inbound struct {
 	at      time.Time
 }
 
-// outlet is one outgoing track, shared by all viewers: at any time at most one publisher writes
-// into it, and what comes out is one continuous stream whoever that is.
+// outlet is what viewers get of one kind, in one or several layers: at any time at most one
+// publisher writes into it. All layers are on one clock, the stage's.
 type outlet struct {
 	// static after construction
-	kind  string // "audio" or "video"
-	rate  uint32 // ticks per second
-	video bool
-	ring  *ring.Ring
-	drops *dropCounts
+	kind   string // "audio" or "video"
+	rate   uint32 // ticks per second
+	step   uint32 // ticks of about one frame: the least between two owners
+	video  bool
+	layers []*layer
+	drops  *dropCounts
 
-	// atomic
-	packetsIn atomic.Uint64
-	bytesIn   atomic.Uint64
-	keyAsked  atomic.Bool // a viewer has asked for a key frame that has not come yet
-
-	mu       sync.Mutex // guarded by mu: everything below, and who appends to the ring
-	owner    *Publisher // who may write; nil = nobody
-	awaitKey bool       // the owner's video begins with its next key frame
-	codec    ring.Codec // of the newest packet
-	flowing  bool       // the owner has written
-	splice   *rewrite.Splice
-	lastPLI  time.Time
-	newest   inbound   // without payload: the owner's newest packet, for sender reports
-	report   reference // the owner's last sender report for this track
+	mu        sync.Mutex // guarded by mu: everything below, the layers' guarded part, and who appends to the rings
+	owner     *Publisher // who may write; nil = nobody
+	reference *layer     // of the owner's layers the first to flow: the others are aligned to it
+	newestTS  uint32     // on the stage's clock
+	newestAt  time.Time  // its arrival, zero before the first packet
+	red       rewrite.RED
 }
 
 func newOutlet(video bool, drops *dropCounts) *outlet {
-	o := &outlet{kind: "audio", rate: audioRate, drops: drops, video: video}
-	size, step := audioRing, 20*time.Millisecond
+	o := &outlet{kind: "audio", rate: audioRate, step: audioRate / 50, drops: drops, video: video}
+	size, layers := audioRing, 1
 	if video {
-		o.kind, o.rate, size, step = "video", videoRate, videoRing, time.Second/30
+		o.kind, o.rate, o.step, size, layers = "video", videoRate, videoRate/30, videoRing, maxLayers
 	}
-	var random [6]byte
-	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
-	o.ring = ring.New(size)
-	o.splice = rewrite.NewSplice(rewrite.Start{
-		SN: binary.BigEndian.Uint16(random[:]), TS: binary.BigEndian.Uint32(random[2:]), Rate: o.rate, MinStep: step,
-	})
+	o.newestTS = rand.Uint32()
+	for slot := range layers {
+		o.layers = append(o.layers, &layer{
+			slot: slot, outlet: o, ring: ring.New(size), inspector: &inspect.Inspector{},
+			splice: rewrite.NewSplice(1 << 32),
+		})
+	}
 	return o
 }
 
@@ -75,74 +68,154 @@ func (o *outlet) handTo(p *Publisher) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.owner = p
-	o.awaitKey = o.video
-	o.flowing = false
-	o.report = reference{}
-	o.lastPLI = time.Time{}
-	o.splice.Next()
-	if p == nil {
-		o.ring.ForgetKey() // nobody should join into a picture that stands still
+	o.reference = nil
+	for i, l := range o.layers {
+		rid := ""
+		if p != nil && o.video && i < len(p.rids) {
+			rid = p.rids[i]
+		}
+		l.reset(rid)
+		if p == nil {
+			l.ring.ForgetKey() // nobody should join into a picture that stands still
+		}
 	}
 }
 
 // written is what became of a packet.
 type written struct {
-	stored bool
+	wake   bool // the shards should look
 	began  bool // the first packet of this owner, or another codec than before
 	askKey bool // the publisher should be asked for a key frame now
 }
 
-// write forwards a packet of p if p owns the outlet.
-func (o *outlet) write(p *Publisher, in inbound) written {
+// write forwards a packet of u's publisher if it owns the outlet.
+func (o *outlet) write(u *upstream, in inbound) written {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.owner != p {
+	l := u.layer
+	if o.owner != u.publisher {
+		u.hold(in)
 		o.drops.add(dropNotLive, 1)
 		return written{}
 	}
 	starts := ring.Inspect(in.codec, in.payload)
-	if o.awaitKey && starts == 0 {
+	if l.awaitKey && starts == 0 && len(u.backlog) == 0 {
 		o.drops.add(dropBeforeKey, 1)
-		return written{askKey: o.mayAsk(in.at)}
+		return written{askKey: l.mayAsk(in.at)}
 	}
-	sn, ts, ok := o.splice.Map(in.sn, in.ts, in.at)
-	if !ok {
-		o.drops.add(dropLate, 1)
+	began := !l.flowing || l.codec != in.codec
+	if began {
+		o.begin(l, in)
+	}
+	o.release(u, in)
+	if !o.store(l, in, in.ts+l.offset) {
 		return written{}
 	}
-	o.awaitKey = false
 	if starts&ring.Key != 0 {
-		o.keyAsked.Store(false)
+		l.keyAsked.Store(false)
 	}
-	began := !o.flowing || o.codec != in.codec
-	o.flowing, o.codec = true, in.codec
-	o.note(in, began)
-	o.ring.Append(ring.Packet{SN: sn, TS: ts, Marker: in.marker, Codec: in.codec, Payload: in.payload, At: in.at})
-	o.packetsIn.Add(1)
-	o.bytesIn.Add(uint64(len(in.payload)))
-	return written{stored: true, began: began, askKey: o.keyAsked.Load() && o.mayAsk(in.at)}
+	return written{wake: l.wakeDue(in), began: began, askKey: l.keyAsked.Load() && l.mayAsk(in.at)}
 }
 
-// mayAsk keeps the least interval between key frame requests; true means: ask now.
-func (o *outlet) mayAsk(now time.Time) bool {
-	if now.Sub(o.lastPLI) < keyInterval {
+// begin puts a layer on the stage's clock; callers hold mu.
+func (o *outlet) begin(l *layer, in inbound) {
+	l.epoch++
+	if l.flowing { // only the codec has changed
+		return
+	}
+	l.flowing, l.awaitKey, l.began, l.newest = true, false, in.at, in
+	l.newest.payload = nil
+	passed := uint32(0)
+	if !o.newestAt.IsZero() {
+		passed = ticksBetween(o.newestAt, in.at, o.rate)
+	}
+	if o.reference == nil {
+		o.reference = l
+		if int32(passed-o.step) < 0 {
+			passed = o.step
+		}
+	}
+	l.offset = o.newestTS + passed - in.ts
+	if ref := o.reference; ref != l { // its newest arrival may be another layer's: measure from the reference
+		l.offset = ref.newest.ts + ref.offset + ticksBetween(ref.newest.at, in.at, o.rate) - in.ts
+	}
+}
+
+// store appends a packet to the layer's ring with its timestamp on the stage's clock; callers hold mu.
+func (o *outlet) store(l *layer, in inbound, ts uint32) bool {
+	sn, ok := l.splice.Map(in.sn)
+	if !ok {
+		o.drops.add(dropLate, 1)
 		return false
 	}
-	o.lastPLI = now
+	if _, known := l.ring.BySN(sn); known {
+		// The same number must never be sealed twice with different bytes, and once is enough.
+		o.drops.add(dropDuplicate, 1)
+		return false
+	}
+	l.codec = in.codec
+	p := ring.Packet{
+		SN: sn, TS: ts, Epoch: l.epoch, Marker: in.marker, Codec: in.codec, Payload: in.payload, At: in.at,
+	}
+	if in.codec == ring.Opus {
+		red := o.red.Add(sn, ts, in.payload)
+		p.RedHeader, p.Redundant = red.Header(nil, 0), red.Blocks
+	}
+	l.inspector.Packet(inspectCodec(in.codec), in.payload, in.ts, in.marker, in.at)
+	l.ring.Append(p)
+	l.packetsIn.Add(1)
+	l.bytesIn.Add(uint64(len(in.payload)))
+	if int32(in.ts-l.newest.ts) >= 0 {
+		l.newest = in
+		l.newest.payload = nil
+	}
+	if o.newestAt.IsZero() || int32(ts-o.newestTS) > 0 {
+		o.newestTS, o.newestAt = ts, in.at
+	}
 	return true
 }
 
-// wantKey asks for a key frame on behalf of a viewer. The request goes out with the publisher's
-// next packet that may carry it, so a crowd that asks costs one flag.
-func (o *outlet) wantKey() {
-	if o.video {
-		o.keyAsked.Store(true)
+// release appends what a hot standby has sent since its last key frame, just before its first live
+// packet: in compressed time, between what was sent last and now. Callers hold mu.
+func (o *outlet) release(u *upstream, now inbound) {
+	if len(u.backlog) == 0 {
+		return
+	}
+	l := u.layer
+	span := int64(now.ts - u.backlog[0].ts)
+	room := int64(int32(now.ts + l.offset - o.newestTS - 1))
+	for _, in := range u.backlog {
+		back := int64(now.ts - in.ts)
+		if span > room {
+			back = back * max(room, 0) / span
+		}
+		o.store(l, in, now.ts+l.offset-uint32(back))
+	}
+	u.backlog, u.held = nil, 0
+}
+
+// noteReport keeps a sender report of the owner and lines the layers up.
+func (o *outlet) noteReport(u *upstream, ntp uint64, ts uint32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.owner != u.publisher {
+		return
+	}
+	u.layer.report = reference{known: true, ntp: fromNTP(ntp), ts: ts}
+	for _, l := range o.layers {
+		l.align()
 	}
 }
 
-// state tells what flows now.
-func (o *outlet) state() (codec ring.Codec, flowing bool, lost uint64) {
+// heardAt is when the owner's last packet came; zero if it has sent none.
+func (o *outlet) heardAt() time.Time {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.codec, o.flowing, o.splice.Lost()
+	var last time.Time
+	for _, l := range o.layers {
+		if l.flowing && l.newest.at.After(last) {
+			last = l.newest.at
+		}
+	}
+	return last
 }

@@ -45,6 +45,9 @@ func newTestEngine(t *testing.T, change func(*Config)) *Engine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("engine at the end: %+v", e.Stage().Stats())
+		}
 		if err := e.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
@@ -63,9 +66,8 @@ func newPeer(t *testing.T, codecs ...string) *webrtc.PeerConnection {
 	return pc
 }
 
-// newLossyPeer makes a peer whose incoming datagrams drop decides about; with a drop function it
-// has Pion's default interceptors and so asks for what is lost.
-func newLossyPeer(t *testing.T, drop func(datagram []byte) bool, codecs ...string) (*webrtc.PeerConnection, *lossyConn) {
+// newMedia registers codecs with payload types that are not the engine's own.
+func newMedia(t *testing.T, codecs ...string) *webrtc.MediaEngine {
 	t.Helper()
 	media := &webrtc.MediaEngine{}
 	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}}
@@ -80,17 +82,49 @@ func newLossyPeer(t *testing.T, drop func(datagram []byte) bool, codecs ...strin
 		"opus": {PayloadType: 109, RTPCodecCapability: webrtc.RTPCodecCapability{
 			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
 		}},
+		"red": {PayloadType: 63, RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: "audio/red", ClockRate: 48000, Channels: 2, SDPFmtpLine: "109/109",
+		}},
 		"PCMU": {PayloadType: 0, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMU, ClockRate: 8000}},
 	}
 	for _, name := range codecs {
 		kind := webrtc.RTPCodecTypeVideo
-		if name == "opus" || name == "PCMU" {
+		if name == "opus" || name == "red" || name == "PCMU" {
 			kind = webrtc.RTPCodecTypeAudio
 		}
 		if err := media.RegisterCodec(table[name], kind); err != nil {
 			t.Fatal(err)
 		}
 	}
+	// As browsers and OBS do: without these headers nobody can send simulcast.
+	if err := webrtc.ConfigureSimulcastExtensionHeaders(media); err != nil {
+		t.Fatal(err)
+	}
+	return media
+}
+
+// newTCPPeer makes a peer that knows no UDP.
+func newTCPPeer(t *testing.T, codecs ...string) *webrtc.PeerConnection {
+	t.Helper()
+	settings := webrtc.SettingEngine{}
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(newMedia(t, codecs...)), webrtc.WithSettingEngine(settings),
+		webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pc.GracefulClose() })
+	return pc
+}
+
+// newLossyPeer makes a peer whose incoming datagrams drop decides about; with a drop function it
+// has Pion's default interceptors and so asks for what is lost.
+func newLossyPeer(t *testing.T, drop func(datagram []byte) bool, codecs ...string) (*webrtc.PeerConnection, *lossyConn) {
+	t.Helper()
+	media := newMedia(t, codecs...)
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
@@ -191,8 +225,22 @@ type testSource struct {
 	plis int
 }
 
-// publish puts a source on the stage and waits until it is connected.
+// publish puts a source on the stage and waits until it is live.
 func publish(t *testing.T, e *Engine, codec string, req PublishRequest) *testSource {
+	t.Helper()
+	s := connect(t, e, codec, req)
+	eventually(t, "publisher live", func() bool {
+		if e.Stage().liveID() == s.publisher.ID() {
+			return true
+		}
+		s.sendAudio() // who takes over must send before it is let in
+		return false
+	})
+	return s
+}
+
+// connect makes a source that is connected and has sent nothing.
+func connect(t *testing.T, e *Engine, codec string, req PublishRequest) *testSource {
 	t.Helper()
 	pc, conn := newLossyPeer(t, nil, codec, "opus")
 	s := &testSource{t: t, pc: pc, conn: conn, codec: codec, videoSN: 65_500, audioSN: 7, videoTS: 4_294_960_000, audioTS: 99}
@@ -213,13 +261,6 @@ func publish(t *testing.T, e *Engine, codec string, req PublishRequest) *testSou
 	s.publisher = p
 	setAnswer(t, pc, answer)
 	eventually(t, "publisher connected", func() bool { return pc.ConnectionState() == webrtc.PeerConnectionStateConnected })
-	eventually(t, "publisher live", func() bool {
-		if e.Stage().liveID() == p.ID() {
-			return true
-		}
-		s.sendAudio() // who takes over must send before it is let in
-		return false
-	})
 	return s
 }
 

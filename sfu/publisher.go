@@ -3,11 +3,14 @@ package sfu
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"shopcast/sfu/describe"
 )
 
 // PublishRequest asks for the stage.
@@ -16,53 +19,48 @@ type PublishRequest struct {
 	Key      string // who publishes; the same key may take over from itself
 	Label    string // for people
 	TakeOver bool   // may take over from anybody
+	Standby  bool   // hot standby: goes on air only when the live one is silent or gone
 }
 
 // Publisher is a session that sends: it stands by until it is connected (if somebody else is live:
-// until its first packet has come), then it is live until it ends or is replaced.
+// until its first packet has come; a hot standby: until the live one falls silent), then it is live
+// until it ends or is replaced.
 type Publisher struct {
-	*session
+	*connection
 
 	// static after construction
 	key      string
 	label    string
 	takeOver bool
-	rid      string // the simulcast layer we take, "" = no simulcast
+	rids     []string // simulcast layers as they were offered, none = no simulcast
 	stage    *Stage
 	clock    peerClock
 
 	// atomic
-	readers [2]atomic.Int32 // forwarding read loops: audio, video
+	hot   atomic.Bool  // a hot standby: what it sends is kept for the moment it goes on air
+	heard atomic.Int64 // arrival of the newest packet, Unix ns
 
-	mu    sync.Mutex // guarded by mu: taken
-	taken [2]bool    // a track of this kind is forwarded: audio, video
+	taking sync.Mutex           // guarded by taking: taken
+	taken  map[*layer]*upstream // which of our tracks feeds a layer
 }
 
 // Key returns who publishes; see PublishRequest.
 func (p *Publisher) Key() string { return p.key }
 
-// kindIndex is where a kind stands in a Publisher's arrays.
-func kindIndex(video bool) int {
-	if video {
-		return 1
-	}
-	return 0
-}
-
 // newPublisher negotiates a receiving connection; it is not on the stage yet.
 func (s *Stage) newPublisher(ctx context.Context, req PublishRequest) (*Publisher, string, error) {
-	offer, err := checkSDP(req.Offer)
-	if err != nil {
+	if err := describe.Check(req.Offer); err != nil {
 		return nil, "", err
 	}
-	base, err := s.engine.newSession(s.engine.publishers)
+	base, err := s.engine.newConnection()
 	if err != nil {
 		return nil, "", err
 	}
 	p := &Publisher{
-		session: base, key: req.Key, label: req.Label, takeOver: req.TakeOver,
-		rid: preferredRID(offer), stage: s,
+		connection: base, key: req.Key, label: req.Label, takeOver: req.TakeOver,
+		rids: describe.SimulcastRIDs(req.Offer), stage: s, taken: make(map[*layer]*upstream),
 	}
+	p.hot.Store(req.Standby)
 	p.up = func() { s.promote(p, false) }
 	p.gone = func() { s.removePublisher(p) }
 	p.pc.OnTrack(p.receive)
@@ -97,37 +95,35 @@ func forwardable(answer string) error {
 // receive starts the read loops of a track whose first packet has come.
 func (p *Publisher) receive(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	p.stage.promote(p, true)
-	video := track.Kind() == webrtc.RTPCodecTypeVideo
-	u := &upstream{publisher: p, track: track, receiver: receiver, outlet: p.stage.outlet(video)}
-	if !p.takes(track.RID(), video) {
+	u := &upstream{publisher: p, track: track, receiver: receiver}
+	p.take(u, track.Kind() == webrtc.RTPCodecTypeVideo)
+	p.spawn(u.readReports)
+	if u.layer == nil {
 		p.spawn(u.discard)
-		p.spawn(u.readReports)
 		return
 	}
-	u.forwards = true
 	u.codecs = codecsByPayloadType(receiver)
 	p.spawn(func() {
-		reading := &p.readers[kindIndex(video)]
-		reading.Add(1)
-		defer reading.Add(-1)
+		u.reading.Add(1)
+		defer u.reading.Add(-1)
 		u.read()
 	})
-	p.spawn(u.readReports)
 }
 
-// takes decides whether a track is the one of its kind that is forwarded: the first, and of
-// simulcast layers the preferred one. All others are accepted and thrown away, because OBS breaks
-// off if one of its layers is refused.
-func (p *Publisher) takes(rid string, video bool) bool {
-	if rid != "" && rid != p.rid {
-		return false
+// take gives a track its layer: the first track of its kind, or the one with its simulcast rid. A
+// track there is no place for gets none: it is accepted and thrown away, because OBS breaks off if
+// one of its layers is refused.
+func (p *Publisher) take(u *upstream, video bool) {
+	slot := 0
+	if video {
+		slot = max(0, slices.Index(p.rids, u.track.RID()))
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	i := kindIndex(video)
-	if p.taken[i] {
-		return false
+	layers := p.stage.outlet(video).layers
+	p.taking.Lock()
+	defer p.taking.Unlock()
+	if slot >= len(layers) || p.taken[layers[slot]] != nil {
+		return
 	}
-	p.taken[i] = true
-	return true
+	u.layer = layers[slot]
+	p.taken[u.layer] = u
 }

@@ -3,6 +3,7 @@ package sfu
 import (
 	"maps"
 	"slices"
+	"time"
 )
 
 // A room is an audience's name. It has no track, no goroutine and no timer; opening a hundred
@@ -42,11 +43,18 @@ func (s *Stage) endViewers(reason string) {
 	}
 }
 
-// full is a first look at the limit, before anything is spent on the viewer.
+// Viewers counts the viewers of a room.
+func (s *Stage) Viewers(room string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.audience[room]
+}
+
+// full is a first look at the limits, before anything is spent on the viewer.
 func (s *Stage) full() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.viewers) >= s.engine.cfg.MaxViewers
+	return len(s.viewers) >= s.engine.cfg.MaxViewers || s.halfOpen >= maxHalfOpen
 }
 
 func (s *Stage) addViewer(v *Viewer) error {
@@ -55,26 +63,53 @@ func (s *Stage) addViewer(v *Viewer) error {
 	if s.engine.isClosed() { // endAll may have been here already
 		return ErrClosed
 	}
-	if len(s.viewers) >= s.engine.cfg.MaxViewers {
+	if len(s.viewers) >= s.engine.cfg.MaxViewers || s.halfOpen >= maxHalfOpen {
 		return ErrFull
 	}
 	s.viewers[v.id] = v
 	s.audience[v.room]++
+	s.halfOpen++
 	return nil
 }
 
-// leave takes the viewer out of its shard and its room.
-func (v *Viewer) leave() {
-	v.feed.shard.do(order{kind: orderLeave, feed: v.feed})
-	v.engine.log.Debug("viewer left", "viewer", v.name, "room", v.room, "reason", v.Reason())
-	s := v.stage
+// noteJoined says that a viewer is no longer half open.
+func (s *Stage) noteJoined(v *Viewer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.viewers[v.id]; ok && !v.joined {
+		v.joined = true
+		s.halfOpen--
+	}
+}
+
+// dropViewer takes a viewer out of its room.
+func (s *Stage) dropViewer(v *Viewer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.viewers[v.id]; !ok {
 		return
 	}
 	delete(s.viewers, v.id)
+	if !v.joined {
+		s.halfOpen--
+	}
 	if s.audience[v.room]--; s.audience[v.room] <= 0 {
 		delete(s.audience, v.room)
+	}
+}
+
+// reapViewers ends the viewers nothing has come from for long.
+func (s *Stage) reapViewers(now time.Time) {
+	deadline := now.Add(-viewerSilence).UnixNano()
+	s.mu.Lock()
+	var silent []*Viewer
+	for _, v := range s.viewers {
+		if v.joined && v.heard.Load() < deadline {
+			silent = append(silent, v)
+		}
+	}
+	s.mu.Unlock()
+	for _, v := range silent {
+		v.end(ReasonFailed)
 	}
 }

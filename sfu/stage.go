@@ -9,6 +9,14 @@ import (
 	"time"
 )
 
+const (
+	// stageTick is how often the stage looks at its layers and at silence.
+	stageTick = 200 * time.Millisecond
+	// awayAfter is how long a live publisher may be silent before viewers see the slate and a hot
+	// standby takes its place.
+	awayAfter = time.Second
+)
+
 // StageState is what a stage tells the world.
 type StageState struct {
 	Live       bool
@@ -16,11 +24,16 @@ type StageState struct {
 	Label      string
 	VideoCodec string // "" while no video has come
 	AudioCodec string
-	SinceMS    int64 // when this publisher went live, Unix milliseconds
-	BitrateBPS int64 // payload bits that came in during the last second
+	SinceMS    int64    // when this publisher went live, Unix milliseconds
+	BitrateBPS int64    // payload bits that came in during the last second
+	Away       bool     // live, but nothing has come for a second
+	Standby    bool     // a hot standby is connected and sends
+	Warnings   []string // what is wrong with the stream: the codes of package inspect
+	Layers     []Layer  // of the video, best first
 }
 
-// Stage has at most one live publisher, at most one that stands by, and the audience.
+// Stage has at most one live publisher, at most one that is about to replace it, at most one hot
+// standby, and the audience.
 type Stage struct {
 	// static after construction
 	engine  *Engine
@@ -35,14 +48,17 @@ type Stage struct {
 	repaired    atomic.Uint64
 	keyRequests atomic.Uint64
 	bitrate     atomic.Int64
-	nextShard   atomic.Uint32
+	ladders     [2]atomic.Pointer[ladder] // audio, video; never nil
+	away        atomic.Bool
 
 	mu         sync.Mutex // guarded by mu: everything below; an outlet's mu may be taken inside, never the other way
 	live       *Publisher
-	standby    *Publisher // negotiated, does not send yet
+	standby    *Publisher // negotiated, takes over when it sends
+	hot        *Publisher // sends already, takes over when the live one does not
 	sinceMS    int64
 	publishers map[string]*Publisher
 	viewers    map[string]*Viewer
+	halfOpen   int // viewers that have not joined yet
 	rooms      map[string]struct{}
 	audience   map[string]int // viewers by room, no zeros
 }
@@ -56,9 +72,14 @@ func newStage(e *Engine) *Stage {
 		audience:   make(map[string]int),
 	}
 	s.audio, s.video = newOutlet(false, &s.drops), newOutlet(true, &s.drops)
-	s.startShards()
-	e.loop(s.report)
+	s.climb(time.Now())
 	return s
+}
+
+// run starts the stage's loops.
+func (s *Stage) run() {
+	s.startShards()
+	s.engine.loop(s.report)
 }
 
 // outlet returns the outgoing track of a kind.
@@ -70,7 +91,8 @@ func (s *Stage) outlet(video bool) *outlet {
 }
 
 // Publish negotiates with a new publisher. It stands by until its connection is up (if somebody is
-// live: until it sends), then takes the stage. ErrStageBusy if somebody it may not replace is there; ErrBadSDP, ErrNoCodec for the offer.
+// live: until it sends; a hot standby: until the live one does not), then takes the stage.
+// ErrStageBusy if somebody it may not replace is there; ErrBadSDP, ErrNoCodec for the offer.
 func (s *Stage) Publish(ctx context.Context, req PublishRequest) (*Publisher, string, error) {
 	s.mu.Lock()
 	free := s.freeFor(req)
@@ -91,7 +113,7 @@ func (s *Stage) Publish(ctx context.Context, req PublishRequest) (*Publisher, st
 
 // freeFor says whether the request may have the stage; callers hold mu.
 func (s *Stage) freeFor(req PublishRequest) bool {
-	for _, there := range []*Publisher{s.live, s.standby} {
+	for _, there := range []*Publisher{s.live, s.standby, s.hot} {
 		if there != nil && there.key != req.Key && !req.TakeOver {
 			return false
 		}
@@ -99,7 +121,7 @@ func (s *Stage) freeFor(req PublishRequest) bool {
 	return true
 }
 
-// standBy registers a negotiated publisher; one that stood by before gives way.
+// standBy registers a negotiated publisher; one that stood there before gives way.
 func (s *Stage) standBy(p *Publisher, req PublishRequest) error {
 	s.mu.Lock()
 	if s.engine.isClosed() { // endAll may have been here already
@@ -110,8 +132,12 @@ func (s *Stage) standBy(p *Publisher, req PublishRequest) error {
 		s.mu.Unlock()
 		return ErrStageBusy
 	}
-	before := s.standby
-	s.standby = p
+	place := &s.standby
+	if p.hot.Load() {
+		place = &s.hot
+	}
+	before := *place
+	*place = p
 	s.publishers[p.id] = p
 	s.mu.Unlock()
 	if before != nil {
@@ -125,30 +151,51 @@ func (s *Stage) standBy(p *Publisher, req PublishRequest) error {
 }
 
 // promote puts a publisher whose connection is up on the stage. If somebody else is live it must
-// send already: the old picture stays until there is a new one. Called more often than needed,
-// after an ICE restart for example, and then does nothing.
+// send already: the old picture stays until there is a new one; a hot standby waits on. Called more
+// often than needed, after an ICE restart for example, and then does nothing.
 func (s *Stage) promote(p *Publisher, sends bool) {
 	s.mu.Lock()
-	if s.standby != p || s.live != nil && !sends {
+	if s.standby != p && s.hot != p || s.live != nil && (!sends || s.hot == p) {
+		waits := s.hot == p
 		s.mu.Unlock()
+		if waits {
+			p.settle()
+			s.noteChange()
+		}
 		return
 	}
-	before := s.live
-	s.live, s.standby = p, nil
-	s.sinceMS = s.engine.cfg.Now().UnixMilli()
-	s.audio.handTo(p)
-	s.video.handTo(p)
+	before := s.putOnAir(p)
 	s.mu.Unlock()
-
-	p.settle()
-	s.engine.log.Info("publisher went live", "publisher", p.name, "label", p.label)
+	s.announce(p)
 	if before != nil {
 		before.end(ReasonReplaced)
 	}
+}
+
+// putOnAir hands both outlets over and returns who had them; callers hold mu.
+func (s *Stage) putOnAir(p *Publisher) (before *Publisher) {
+	before = s.live
+	s.live = p
+	if s.standby == p {
+		s.standby = nil
+	}
+	if s.hot == p {
+		s.hot = nil
+	}
+	s.sinceMS = s.engine.cfg.Now().UnixMilli()
+	p.heard.CompareAndSwap(0, time.Now().UnixNano()) // it gets a second for its first packet
+	s.audio.handTo(p)
+	s.video.handTo(p)
+	return before
+}
+
+func (s *Stage) announce(p *Publisher) {
+	p.settle()
+	s.engine.log.Info("publisher went live", "publisher", p.name, "label", p.label)
 	s.noteChange()
 }
 
-// removePublisher forgets a publisher that has ended.
+// removePublisher forgets a publisher that has ended. If it was live the hot standby is next.
 func (s *Stage) removePublisher(p *Publisher) {
 	s.mu.Lock()
 	_, known := s.publishers[p.id]
@@ -156,19 +203,56 @@ func (s *Stage) removePublisher(p *Publisher) {
 	if s.standby == p {
 		s.standby = nil
 	}
+	if s.hot == p {
+		s.hot = nil
+	}
 	wasLive := s.live == p
+	var next *Publisher
 	if wasLive {
 		s.live = nil
-		s.audio.handTo(nil)
-		s.video.handTo(nil)
+		if next = s.hot; next != nil {
+			s.putOnAir(next)
+		} else {
+			s.audio.handTo(nil)
+			s.video.handTo(nil)
+		}
 	}
 	s.mu.Unlock()
 	if known {
 		s.engine.log.Info("publisher left", "publisher", p.name, "label", p.label, "reason", p.Reason())
 	}
-	if wasLive {
+	if next != nil {
+		s.announce(next)
+	}
+	s.noteChange()
+}
+
+// watchSilence notices that the live publisher has gone away, and puts a hot standby that sends in
+// its place. The silent one becomes the standby: should it come back, it is not lost.
+func (s *Stage) watchSilence(now time.Time) {
+	s.mu.Lock()
+	live, hot := s.live, s.hot
+	silent := live != nil && !live.sends(now)
+	swapped := silent && hot != nil && hot.sends(now)
+	if swapped {
+		s.putOnAir(hot)
+		live.hot.Store(true)
+		s.hot = live
+		silent = false
+	}
+	s.mu.Unlock()
+	if swapped {
+		s.announce(hot)
+	}
+	if s.away.Swap(silent) != silent {
 		s.noteChange()
 	}
+}
+
+// sends says whether a packet came lately.
+func (p *Publisher) sends(now time.Time) bool {
+	heard := p.heard.Load()
+	return heard != 0 && now.Sub(time.Unix(0, heard)) < awayAfter
 }
 
 // Publisher returns a publishing session by its id.
@@ -181,22 +265,20 @@ func (s *Stage) Publisher(id string) (*Publisher, bool) {
 
 // State returns what the stage shows now.
 func (s *Stage) State() StageState {
+	audio, video := s.ladders[0].Load(), s.ladders[1].Load()
+	now := s.engine.cfg.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	hot := s.hot != nil && s.hot.sends(time.Now())
 	if s.live == nil {
-		return StageState{}
+		return StageState{Standby: hot}
 	}
 	return StageState{
 		Live: true, Key: s.live.key, Label: s.live.label, SinceMS: s.sinceMS,
-		VideoCodec: codecName(s.video), AudioCodec: codecName(s.audio), BitrateBPS: s.bitrate.Load(),
+		VideoCodec: video.codec, AudioCodec: audio.codec, BitrateBPS: s.bitrate.Load(),
+		Away: s.away.Load(), Standby: hot, Layers: video.describe(),
+		Warnings: video.warnings(audio.codec != "", now.Sub(time.UnixMilli(s.sinceMS))),
 	}
-}
-
-func codecName(o *outlet) string {
-	if codec, flowing, _ := o.state(); flowing {
-		return codec.String()
-	}
-	return ""
 }
 
 // noteChange makes the report loop call OnStage; notes that come close together become one call
@@ -208,25 +290,59 @@ func (s *Stage) noteChange() {
 	}
 }
 
-// report runs until the engine closes: it tells OnStage about changes and measures the bit rate.
+// climb looks at the layers anew.
+func (s *Stage) climb(now time.Time) {
+	for i, o := range []*outlet{s.audio, s.video} {
+		s.ladders[i].Store(o.climb(now))
+	}
+}
+
+// report runs until the engine closes: it tells OnStage about changes, looks at the layers and
+// measures the bit rate.
 func (s *Stage) report() {
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	before, since := uint64(0), time.Now()
+	tick := time.NewTicker(stageTick)
+	defer tick.Stop()
+	bytes, since := s.bytesIn(), time.Now()
+	told := s.State()
 	for {
 		select {
 		case <-s.engine.stopped:
 			return
 		case <-s.changed:
-			s.engine.cfg.OnStage(s.State())
-		case now := <-second.C:
-			bytes := s.audio.bytesIn.Load() + s.video.bytesIn.Load()
-			if passed := now.Sub(since); passed > 0 {
+			s.climb(time.Now())
+			told = s.State()
+			s.engine.cfg.OnStage(told)
+		case now := <-tick.C:
+			s.climb(now)
+			s.watchSilence(now)
+			if passed := now.Sub(since); passed >= time.Second {
+				s.reapViewers(now)
+				before := bytes
+				bytes, since = s.bytesIn(), now
 				s.bitrate.Store(int64(float64(bytes-before) * 8 / passed.Seconds()))
+				if state := s.State(); !told.sameAs(state) {
+					s.noteChange()
+				}
 			}
-			before, since = bytes, now
 		}
 	}
+}
+
+// sameAs says that nothing but the rates has changed.
+func (a StageState) sameAs(b StageState) bool {
+	return a.Standby == b.Standby && slices.Equal(a.Warnings, b.Warnings) &&
+		slices.EqualFunc(a.Layers, b.Layers, func(x, y Layer) bool {
+			return x.ID == y.ID && x.Active == y.Active && x.Width == y.Width && x.Height == y.Height
+		})
+}
+
+func (s *Stage) bytesIn() (n uint64) {
+	for _, o := range []*outlet{s.audio, s.video} {
+		for _, l := range o.layers {
+			n += l.bytesIn.Load()
+		}
+	}
+	return n
 }
 
 // endAll ends every session.
@@ -244,7 +360,7 @@ func (s *Stage) endAll(reason string) {
 func (s *Stage) Stats() Stats {
 	s.mu.Lock()
 	stats := Stats{
-		Publishers: len(s.publishers), Rooms: len(s.rooms), Viewers: len(s.viewers),
+		Publishers: len(s.publishers), Rooms: len(s.rooms), Viewers: len(s.viewers), HalfOpen: s.halfOpen,
 		RoomViewers: make(map[string]int, len(s.audience)),
 	}
 	maps.Copy(stats.RoomViewers, s.audience)
@@ -253,9 +369,7 @@ func (s *Stage) Stats() Stats {
 
 	if live != nil {
 		for _, o := range []*outlet{s.audio, s.video} {
-			if track, ok := o.stats(live); ok {
-				stats.Tracks = append(stats.Tracks, track)
-			}
+			stats.Tracks = append(stats.Tracks, o.stats(live)...)
 		}
 	}
 	stats.PacketsOut = s.packetsOut.Load()
@@ -266,15 +380,26 @@ func (s *Stage) Stats() Stats {
 	return stats
 }
 
-// stats describes the outlet while p is live; false if p does not send this kind.
-func (o *outlet) stats(p *Publisher) (TrackStats, bool) {
-	readers := int(p.readers[kindIndex(o.video)].Load())
-	codec, flowing, lost := o.state()
-	t := TrackStats{
-		Kind: o.kind, Subscriptions: readers, PacketsIn: o.packetsIn.Load(), PacketsLost: lost, RingPackets: o.ring.Len(),
+// stats describes the layers of an outlet that p feeds.
+func (o *outlet) stats(p *Publisher) []TrackStats {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var tracks []TrackStats
+	p.taking.Lock()
+	defer p.taking.Unlock()
+	for _, l := range o.layers {
+		u, ok := p.taken[l]
+		if !ok {
+			continue
+		}
+		t := TrackStats{
+			Kind: o.kind, RID: l.rid, Subscriptions: int(u.reading.Load()), PacketsIn: l.packetsIn.Load(),
+			PacketsLost: l.splice.Lost(), RingPackets: l.ring.Len(),
+		}
+		if l.flowing {
+			t.Codec = l.codec.String()
+		}
+		tracks = append(tracks, t)
 	}
-	if flowing {
-		t.Codec = codec.String()
-	}
-	return t, readers > 0 || flowing
+	return tracks
 }

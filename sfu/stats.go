@@ -9,6 +9,7 @@ type Stats struct {
 	Rooms       int               // rooms that are open
 	RoomViewers map[string]int    // viewers per room, rooms without viewers left out
 	Viewers     int               // sessions that watch, half-open ones included
+	HalfOpen    int               // of these, not connected yet
 	PacketsOut  uint64            // RTP packets sent to viewers, repairs included
 	Repaired    uint64            // of these, answers to a NACK
 	KeyRequests uint64            // PLIs sent to publishers
@@ -19,6 +20,7 @@ type Stats struct {
 // TrackStats describes one upstream track.
 type TrackStats struct {
 	Kind          string // "audio" or "video"
+	RID           string // simulcast layer, "" without simulcast
 	Codec         string // "opus", "H264", "VP8"
 	Subscriptions int    // read loops on the publisher's track: always 1, whatever the audience
 	PacketsIn     uint64
@@ -30,26 +32,34 @@ type TrackStats struct {
 type drop int
 
 const (
-	dropNotLive    drop = iota // packet of a publisher that stands by or was replaced
-	dropBeforeKey              // video of a new publisher before its first key frame
-	dropLate                   // packet from before a publisher's first forwarded one
-	dropMalformed              // not RTP we understand, or an unknown payload type
-	dropSpareLayer             // packet of a simulcast layer that is not forwarded
-	dropBehind                 // packet a viewer missed because its cursor fell out of the ring
-	dropNoCodec                // packet in a codec the viewer has not negotiated
-	dropWrite                  // the viewer's connection refused a packet
-	dropNackFull               // NACK because the shard's queue was full
-	dropNackStale              // asked for, but no longer held or older than the last key frame sent
-	dropNackRepeat             // asked for again before the repair can have arrived
-	dropNackBudget             // asked for beyond the viewer's share
+	dropNotLive       drop = iota // packet of a publisher that stands by or was replaced
+	dropBeforeKey                 // video of a new publisher before its first key frame
+	dropLate                      // packet from before a publisher's first forwarded one, or a replay's
+	dropDuplicate                 // packet that has come already
+	dropMalformed                 // not RTP or RTCP we understand, or an unknown payload type
+	dropSpareLayer                // packet of a track that nobody gets
+	dropBehind                    // packet a viewer missed because its cursor fell out of the ring
+	dropNoCodec                   // packet in a codec the viewer has not negotiated
+	dropWrite                     // refused by the network or a full TCP queue
+	dropNackFull                  // NACK because the shard's queue was full
+	dropNackStale                 // asked for, but no longer held or older than the last key frame sent
+	dropNackRepeat                // asked for again before the repair can have arrived
+	dropNackBudget                // asked for beyond the viewer's share
+	dropPictureRepeat             // PLI of a viewer that was just answered
+	dropStranger                  // datagram from an address that is nobody's
+	dropBadCheck                  // connectivity check with wrong integrity or for a session not agreed
+	dropForged                    // SRTCP that cannot be opened
+	dropReportFlood               // RTCP beyond a viewer's rate
+	dropForeignFull               // datagram for a publisher's connection that is behind
 	drops
 )
 
 // String returns the name the reason is counted under.
 func (d drop) String() string {
 	return [drops]string{
-		"not_live", "before_key", "late", "malformed", "spare_layer", "behind", "no_codec", "write",
-		"nack_queue", "nack_stale", "nack_repeat", "nack_budget",
+		"not_live", "before_key", "late", "duplicate", "malformed", "spare_layer", "behind", "no_codec", "write",
+		"nack_queue", "nack_stale", "nack_repeat", "nack_budget", "picture_repeat", "stranger", "bad_check",
+		"forged", "report_flood", "foreign_queue",
 	}[d]
 }
 

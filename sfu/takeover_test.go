@@ -105,7 +105,7 @@ func TestStage_Busy(t *testing.T) {
 }
 
 func TestStage_StandByDoesNotDisturb(t *testing.T) {
-	e := newTestEngine(t, func(c *Config) { c.ConnectWithin = 300 * time.Millisecond })
+	e := newTestEngine(t, func(c *Config) { c.ConnectWithin = 3 * time.Second })
 	source := publish(t, e, "H264", PublishRequest{Key: "k"})
 	v := watch(t, e, "room")
 	pc := newPeer(t, "H264")
@@ -128,7 +128,7 @@ func TestStage_PublisherComesAndGoes(t *testing.T) {
 	states := make(chan StageState, 100)
 	e := newTestEngine(t, func(c *Config) {
 		c.OnStage = func(s StageState) { states <- s }
-		c.PublisherSilence = 300 * time.Millisecond
+		c.PublisherSilence = time.Second
 	})
 	v := watch(t, e, "room")
 	waitState := func(what string, ok func(StageState) bool) {
@@ -177,7 +177,7 @@ func TestStage_PublisherComesAndGoes(t *testing.T) {
 
 // TestStage_OldPictureStaysUntilTheNewOneSends connects a second publisher that is slow to start.
 func TestStage_OldPictureStaysUntilTheNewOneSends(t *testing.T) {
-	e := newTestEngine(t, func(c *Config) { c.ConnectWithin = time.Second })
+	e := newTestEngine(t, func(c *Config) { c.ConnectWithin = 3 * time.Second })
 	source := publish(t, e, "H264", PublishRequest{Key: "k"})
 	v := watch(t, e, "room")
 	pc := newPeer(t, "VP8")

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -14,15 +15,43 @@ import (
 // packetBytes is the largest RTP packet we read; a publisher's packets fit an Ethernet frame.
 const packetBytes = 1600
 
+// backlogBytes bounds what a hot standby keeps: everything since its last key frame, or nothing.
+const backlogBytes = 2 << 20
+
 // upstream is the read loop of one layer of one track of a publisher.
 type upstream struct {
 	// static after construction
 	publisher *Publisher
 	track     *webrtc.TrackRemote
 	receiver  *webrtc.RTPReceiver
-	outlet    *outlet
+	layer     *layer               // nil: nobody gets it
 	codecs    map[uint8]ring.Codec // by the publisher's payload type
-	forwards  bool
+
+	// atomic
+	reading atomic.Int32 // loops that forward: 1
+
+	// guarded by outlet.mu
+	backlog []inbound // of a hot standby: since its last key frame
+	held    int       // bytes in backlog
+}
+
+// hold keeps a packet of a publisher that is not on air, so that it can go on air in the middle of
+// a picture group. Callers hold outlet.mu.
+func (u *upstream) hold(in inbound) {
+	if !u.layer.outlet.video || !u.publisher.hot.Load() {
+		return
+	}
+	switch starts := ring.Inspect(in.codec, in.payload); {
+	case starts != 0 && (len(u.backlog) == 0 || in.ts != u.backlog[0].ts):
+		u.backlog, u.held = u.backlog[:0], 0
+	case len(u.backlog) == 0:
+		return
+	}
+	if u.held += len(in.payload); u.held > backlogBytes {
+		u.backlog, u.held = nil, 0
+		return
+	}
+	u.backlog = append(u.backlog, in)
 }
 
 // codecsByPayloadType lists what the publisher may send on a track.
@@ -50,8 +79,9 @@ func (u *upstream) read() {
 			stage.drops.add(dropMalformed, 1)
 			continue
 		}
-		w := u.outlet.write(u.publisher, in)
-		if w.stored {
+		u.publisher.heard.Store(in.at.UnixNano())
+		w := u.layer.outlet.write(u, in)
+		if w.wake {
 			stage.wakeShards()
 		}
 		if w.began {
@@ -100,7 +130,7 @@ func withoutPadding(payload []byte, padded bool) ([]byte, bool) {
 	return payload[:len(payload)-size], true
 }
 
-// discard reads a layer that nobody gets.
+// discard reads a track that nobody gets.
 func (u *upstream) discard() {
 	buf := make([]byte, packetBytes)
 	for {
@@ -112,7 +142,7 @@ func (u *upstream) discard() {
 }
 
 // readReports takes the publisher's sender reports until the connection closes. Reading also feeds
-// Pion's interceptors, so it is done for spare layers too.
+// Pion's interceptors, so it is done for spare tracks too.
 func (u *upstream) readReports() {
 	read := u.receiver.ReadRTCP
 	if rid := u.track.RID(); rid != "" {
@@ -125,10 +155,12 @@ func (u *upstream) readReports() {
 		}
 		now := time.Now()
 		for _, packet := range packets {
-			if report, ok := packet.(*rtcp.SenderReport); ok && u.forwards && report.SSRC == uint32(u.track.SSRC()) {
-				u.publisher.clock.observe(fromNTP(report.NTPTime), now)
-				u.outlet.noteReport(u.publisher, report.NTPTime, report.RTPTime)
+			report, ok := packet.(*rtcp.SenderReport)
+			if !ok || u.layer == nil || report.SSRC != uint32(u.track.SSRC()) {
+				continue
 			}
+			u.publisher.clock.observe(fromNTP(report.NTPTime), now)
+			u.layer.outlet.noteReport(u, report.NTPTime, report.RTPTime)
 		}
 	}
 }

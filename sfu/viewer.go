@@ -3,17 +3,33 @@ package sfu
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
+	"golang.org/x/time/rate"
+
+	"shopcast/sfu/describe"
+	"shopcast/sfu/lite"
+	"shopcast/sfu/protect"
+	"shopcast/sfu/ring"
+	"shopcast/sfu/udp"
 )
 
-// maxNackedPackets bounds what one RTCP packet of a viewer may ask for.
-const maxNackedPackets = 256
+const (
+	// viewerSilence ends a viewer nothing has come from: browsers check every few seconds (RFC 7675)
+	// and report every second.
+	viewerSilence = 25 * time.Second
+	// streamID groups a viewer's two tracks, so that browsers play them in step.
+	streamID = "shopcast"
+	// maxHalfOpen bounds the viewers that are negotiated and not connected.
+	maxHalfOpen = 4096
+)
 
-// Viewer is a session that watches.
+// Viewer is a session that watches. It has no PeerConnection: ICE is answered by the port's readers,
+// DTLS is package lite's, and everything sent is sealed by the viewer's shard.
 type Viewer struct {
 	*session
 
@@ -23,181 +39,337 @@ type Viewer struct {
 	feed  *feed
 
 	// atomic
-	joined sync.Once // the connection comes up again after an ICE restart
+	path  atomic.Pointer[udp.Peer] // the selected one, nil before the first check
+	heard atomic.Int64             // last valid check or report, Unix ns
+	shard atomic.Pointer[shard]    // nil before it joined
+
+	// guarded by directory.mu
+	paths []udp.Peer
+
+	// guarded by stage.mu
+	joined bool // not half open any more
+
+	linking  sync.Mutex     // guarded by linking: everything below
+	local    describe.Local // what our side shows
+	remote   describe.Session
+	agreed   bool             // both descriptions are there
+	weOffer  bool             // ours came first
+	ufrags   []ufrag          // newest first: the one before a restart stays good until the next
+	socket   int              // the first check came in on: the viewer's shard sends there
+	dtls     *lite.Conn       // nil before the first check
+	incoming *protect.Control // its opening side; nil before the handshake is done
+	reports  rate.Limiter
 }
+
+// ufrag is one generation of our ICE credentials.
+type ufrag struct{ name, pwd string }
 
 // Watch makes an offer for a viewer in a room (signalling over the socket); Answer completes it.
 // It succeeds without a publisher too: media begins when one comes.
-func (s *Stage) Watch(ctx context.Context, room string) (*Viewer, string, error) {
+func (s *Stage) Watch(_ context.Context, room string) (*Viewer, string, error) {
 	v, err := s.newViewer(room)
 	if err != nil {
 		return nil, "", err
 	}
-	v.negotiating.Lock()
-	defer v.negotiating.Unlock()
-	offer, err := v.pc.CreateOffer(nil)
-	if err != nil {
-		v.end(ReasonFailed)
-		return nil, "", fmt.Errorf("make offer: %w", err)
-	}
-	local, err := v.describe(ctx, offer)
-	if err != nil {
-		v.end(ReasonFailed)
+	v.weOffer = true
+	if err := v.open(); err != nil {
 		return nil, "", err
 	}
-	return v, local, nil
+	return v, describe.Offer(v.local), nil
 }
 
 // WatchOffer answers a viewer's own offer (WHEP). ErrBadSDP, ErrNoCodec for the offer.
-func (s *Stage) WatchOffer(ctx context.Context, room, offer string) (*Viewer, string, error) {
-	offer, err := receiveOnly(offer)
-	if err != nil {
-		return nil, "", err
-	}
+func (s *Stage) WatchOffer(_ context.Context, room, offer string) (*Viewer, string, error) {
 	v, err := s.newViewer(room)
 	if err != nil {
 		return nil, "", err
 	}
-	answer, err := v.answer(ctx, offer)
-	if err == nil {
-		err = forwardable(answer)
-	}
+	answer, agreed, err := describe.Answer(offer, v.local)
 	if err != nil {
 		v.end(ReasonFailed)
+		return nil, "", err
+	}
+	v.agree(agreed)
+	if err := v.open(); err != nil {
 		return nil, "", err
 	}
 	return v, answer, nil
 }
 
-// newViewer makes a sending connection and counts it in its room.
+// newViewer makes a viewer that nobody knows yet.
 func (s *Stage) newViewer(room string) (*Viewer, error) {
 	if s.full() {
 		return nil, ErrFull
 	}
-	base, err := s.engine.newSession(s.engine.viewers)
+	base, err := s.engine.newSession()
 	if err != nil {
 		return nil, err
 	}
-	sh := s.shards[int(s.nextShard.Add(1))%len(s.shards)]
 	v := &Viewer{session: base, room: room, stage: s}
+	v.local = describe.Local{
+		Fingerprint: s.engine.handshakes.Fingerprint(), Candidates: s.engine.candidates(),
+		AudioSSRC: newSSRC(), VideoSSRC: newSSRC(), RepairSSRC: newSSRC(), CNAME: cname, Stream: streamID,
+	}
+	v.renew()
 	v.feed = &feed{
-		write: v.pc.WriteRTCP, shard: sh,
-		audio: newLane(s.audio, newDownTrack(false)), video: newLane(s.video, newDownTrack(true)),
+		viewer: v, audio: newLane(s.audio, v.local.AudioSSRC, 0), video: newLane(s.video, v.local.VideoSSRC, v.local.RepairSSRC),
 	}
-	for _, l := range []*lane{v.feed.video, v.feed.audio} {
-		if err := v.addLane(l); err != nil {
-			v.end(ReasonFailed)
-			return nil, err
-		}
-	}
-	v.up = v.join
+	v.reports.SetLimit(reportsPerSecond)
+	v.reports.SetBurst(2 * reportsPerSecond)
+	v.heard.Store(time.Now().UnixNano())
 	v.gone = v.leave
-	if err := s.addViewer(v); err != nil {
-		v.end(ReasonFailed)
-		return nil, err
-	}
-	v.follow()
+	v.shut = v.closeLink
 	return v, nil
 }
 
-func (v *Viewer) addLane(l *lane) error {
-	transceiver, err := v.pc.AddTransceiverFromTrack(l.track, webrtc.RTPTransceiverInit{
-		Direction: webrtc.RTPTransceiverDirectionSendonly,
-	})
-	if err != nil {
-		return fmt.Errorf("add track: %w", err)
+// newSSRC avoids 0, which some receivers take for "none".
+func newSSRC() uint32 { return rand.Uint32N(1<<32-2) + 1 }
+
+// renew makes the next generation of our ICE credentials; callers hold linking, or are alone.
+func (v *Viewer) renew() {
+	v.local.Ufrag, v.local.Pwd = lite.NewCredentials()
+	v.ufrags = append([]ufrag{{v.local.Ufrag, v.local.Pwd}}, v.ufrags...)
+}
+
+// open counts the viewer in its room and lets its checks in.
+func (v *Viewer) open() error {
+	if err := v.stage.addViewer(v); err != nil {
+		v.end(ReasonFailed)
+		return err
 	}
-	v.spawn(func() { v.readFeedback(transceiver.Sender(), l) })
+	v.engine.directory.addUfrag(v.local.Ufrag, v)
+	v.expireUnlessSettled()
 	return nil
+}
+
+// agree takes the negotiated session; callers hold linking, or are alone.
+func (v *Viewer) agree(s describe.Session) {
+	v.remote, v.agreed = s, true
+	f := v.feed
+	f.terms = s
+	f.audio.types[ring.Opus], f.audio.red = s.Audio.Opus, s.Audio.RED
+	f.video.types[ring.H264], f.video.types[ring.VP8] = s.Video.H264, s.Video.VP8
+	f.video.repair[ring.H264], f.video.repair[ring.VP8] = s.Video.H264RTX, s.Video.VP8RTX
+	if !s.Audio.Active {
+		f.audio.want = none
+	}
 }
 
 // Answer completes the offer Watch made.
 func (v *Viewer) Answer(answer string) error {
-	if _, err := checkSDP(answer); err != nil {
+	v.linking.Lock()
+	defer v.linking.Unlock()
+	switch {
+	case v.hasEnded():
+		return ErrClosed
+	case !v.weOffer || v.agreed:
+		return fmt.Errorf("%w: nothing to answer", ErrBadSDP)
+	}
+	s, err := describe.Accept(answer)
+	if err != nil {
 		return err
 	}
-	v.negotiating.Lock()
-	defer v.negotiating.Unlock()
-	err := v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
-	if err != nil {
-		return negotiationError(err)
-	}
+	v.agree(s)
+	v.startDTLS()
 	return nil
 }
 
-// AddCandidate takes one candidate the viewer's browser trickles; "" ends them.
-func (v *Viewer) AddCandidate(candidate, mid string) error { return v.addCandidate(candidate, mid) }
+// Answered is false while our own offer waits for its answer.
+func (v *Viewer) Answered() bool {
+	v.linking.Lock()
+	defer v.linking.Unlock()
+	return v.agreed
+}
+
+// AddCandidate takes one candidate the viewer's browser trickles; "" ends them. It is only counted,
+// as in Trickle.
+func (v *Viewer) AddCandidate(candidate, mid string) error {
+	if len(candidate) > describe.MaxLineBytes || len(mid) > describe.MaxLineBytes {
+		return fmt.Errorf("%w: candidate too long", ErrBadSDP)
+	}
+	return v.countCandidates(1)
+}
 
 // Room returns the name of the viewer's room.
 func (v *Viewer) Room() string { return v.room }
 
-// join hands the viewer to its shard: media flows from now on.
-func (v *Viewer) join() {
-	v.settle()
-	v.engine.log.Debug("viewer joined", "viewer", v.name, "room", v.room)
-	v.joined.Do(func() { v.feed.shard.do(order{kind: orderJoin, feed: v.feed}) })
+// IsRestart says whether the fragment asks for an ICE restart.
+func (v *Viewer) IsRestart(sdpfrag string) bool {
+	f, err := describe.ParseFragment(sdpfrag)
+	v.linking.Lock()
+	defer v.linking.Unlock()
+	return err == nil && f.Restarts(v.remote.Ufrag)
 }
 
-// readFeedback reads what the viewer reports about one track until the connection closes.
-func (v *Viewer) readFeedback(sender *webrtc.RTPSender, l *lane) {
-	buf := make([]byte, packetBytes)
-	for {
-		n, _, err := sender.Read(buf)
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			v.stage.drops.add(dropMalformed, 1)
-			continue
-		}
-		for _, packet := range packets {
-			v.feedback(packet, l)
-		}
+// Restart restarts ICE with the peer's new credentials and returns our new ones as a fragment. The
+// ETag changes; DTLS and the keys stay. It is for sessions whose peer made the offer (WHEP).
+func (v *Viewer) Restart(sdpfrag string) (string, error) {
+	f, err := describe.ParseFragment(sdpfrag)
+	if err != nil {
+		return "", err
+	}
+	v.linking.Lock()
+	defer v.linking.Unlock()
+	if v.hasEnded() {
+		return "", ErrClosed
+	}
+	if !v.agreed || v.weOffer || !f.Restarts(v.remote.Ufrag) {
+		return "", fmt.Errorf("%w: fragment does not restart this session", ErrBadSDP)
+	}
+	v.renew()
+	v.local.Candidates = v.engine.candidates()
+	answer, session, err := describe.Restart(v.remote, f, v.local)
+	if err != nil {
+		v.ufrags = v.ufrags[1:]
+		return "", err
+	}
+	v.remote = session
+	v.engine.directory.addUfrag(v.local.Ufrag, v)
+	for len(v.ufrags) > 2 {
+		v.engine.directory.dropUfrag(v.ufrags[2].name)
+		v.ufrags = v.ufrags[:2]
+	}
+	v.restarted()
+	return answer, nil
+}
+
+// leave takes the viewer out of its shard, its room and the directory.
+func (v *Viewer) leave() {
+	if sh := v.shard.Load(); sh != nil {
+		sh.do(order{kind: orderLeave, feed: v.feed})
+	}
+	v.engine.log.Debug("viewer left", "viewer", v.name, "room", v.room, "reason", v.Reason())
+	v.stage.dropViewer(v)
+	v.linking.Lock()
+	names := make([]string, 0, len(v.ufrags))
+	for _, u := range v.ufrags {
+		names = append(names, u.name)
+	}
+	v.linking.Unlock()
+	v.engine.directory.remove(v, names)
+}
+
+// closeLink ends DTLS.
+func (v *Viewer) closeLink() {
+	v.linking.Lock()
+	conn := v.dtls
+	v.linking.Unlock()
+	if conn != nil {
+		conn.Close()
+	}
+	if path := v.path.Load(); path != nil && path.Stream != nil {
+		path.Stream.Close()
 	}
 }
 
-func (v *Viewer) feedback(packet rtcp.Packet, l *lane) {
-	switch p := packet.(type) {
-	case *rtcp.TransportLayerNack:
-		sns := nacked(p)
-		if !v.feed.shard.offer(order{kind: orderNack, feed: v.feed, lane: l, sns: sns}) {
-			v.stage.drops.add(dropNackFull, uint64(len(sns)))
+// receiveCheck answers a connectivity check and learns the viewer's path from it.
+func (v *Viewer) receiveCheck(datagram []byte, local string, from udp.Peer, socket int) {
+	pwd := v.password(local)
+	if pwd == "" {
+		v.stage.drops.add(dropBadCheck, 1)
+		return
+	}
+	reply, binding, err := lite.AnswerBinding(make([]byte, 0, 128), datagram, pwd, from.Remote)
+	if err != nil {
+		v.stage.drops.add(dropBadCheck, 1)
+		return
+	}
+	via := v.engine.sockets[max(socket, 0)]
+	if binding.Refused {
+		_ = via.Send(reply, from) // a lost refusal is asked for again
+		return
+	}
+	if from.Stream != nil {
+		from.Stream.Keep()
+	}
+	v.heard.Store(time.Now().UnixNano())
+	if known, ok := v.engine.directory.viewerOf(from); !ok || known != v {
+		v.engine.directory.addPath(from, v)
+	}
+	if path := v.path.Load(); path == nil || binding.Nominated && *path != from {
+		v.path.Store(&from)
+		v.feed.route.Store(udp.NewRoute(from))
+	}
+	_ = via.Send(reply, from) // a lost answer is asked for again
+	v.linking.Lock()
+	defer v.linking.Unlock()
+	if v.dtls == nil {
+		v.socket = max(socket, 0)
+		v.startDTLS()
+	}
+}
+
+// password finds the generation a check belongs to. A browser may check before its answer has come
+// here: it knows the password from our offer.
+func (v *Viewer) password(local string) string {
+	v.linking.Lock()
+	defer v.linking.Unlock()
+	if v.hasEnded() {
+		return ""
+	}
+	for _, u := range v.ufrags {
+		if u.name == local {
+			return u.pwd
 		}
-	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-		l.out.wantKey()
-	case *rtcp.ReceiverReport:
-		for _, r := range p.Reports {
-			if rtt, ok := roundTrip(time.Now(), r); ok {
-				v.feed.rtt.Store(int64(rtt))
+	}
+	return ""
+}
+
+// startDTLS prepares the handshake when there is a path and both descriptions; callers hold linking.
+func (v *Viewer) startDTLS() {
+	if v.dtls != nil || !v.agreed || v.path.Load() == nil || v.hasEnded() {
+		return
+	}
+	socket := v.socket
+	v.dtls = v.engine.handshakes.Start(lite.Params{
+		Client: v.remote.Passive, From: v.path.Load().Remote.Addr(), Fingerprints: v.remote.Fingerprints,
+		Write: func(datagram []byte) error { return v.engine.sockets[socket].Send(datagram, *v.path.Load()) },
+		Ready: func(keys lite.Keys) { v.ready(keys, socket) },
+		Closed: func(err error) {
+			if err == nil {
+				v.end(ReasonLeft)
+				return
 			}
-		}
+			v.engine.log.Debug("viewer's handshake failed", "viewer", v.name, "error", err)
+			v.end(ReasonFailed)
+		},
+	})
+}
+
+// receiveDTLS passes a datagram of a verified path on.
+func (v *Viewer) receiveDTLS(datagram []byte, from netip.Addr) {
+	v.linking.Lock()
+	conn := v.dtls
+	v.linking.Unlock()
+	if conn != nil {
+		conn.Receive(datagram, from)
 	}
 }
 
-// nacked lists the sequence numbers of a NACK, up to the limit.
-func nacked(p *rtcp.TransportLayerNack) []uint16 {
-	var sns []uint16
-	for i := range p.Nacks {
-		p.Nacks[i].Range(func(sn uint16) bool {
-			sns = append(sns, sn)
-			return len(sns) < maxNackedPackets
-		})
-		if len(sns) >= maxNackedPackets {
-			break
-		}
+// ready takes the keys and hands the viewer to a shard: media flows from now on.
+func (v *Viewer) ready(keys lite.Keys, socket int) {
+	sealer, err := protect.NewSealer(keys.Profile, keys.LocalKey, keys.LocalSalt)
+	var control *protect.Control
+	if err == nil {
+		control, err = protect.NewControl(keys.Profile, keys.LocalKey, keys.LocalSalt, keys.RemoteKey, keys.RemoteSalt)
 	}
-	return sns
-}
-
-// roundTrip computes the round trip time from a reception report (RFC 3550 section 6.4.1).
-func roundTrip(now time.Time, r rtcp.ReceptionReport) (time.Duration, bool) {
-	if r.LastSenderReport == 0 {
-		return 0, false
+	if err != nil {
+		v.engine.log.Warn("viewer's keys were refused", "viewer", v.name, "error", err)
+		v.end(ReasonFailed)
+		return
 	}
-	units := int32(uint32(toNTP(now)>>16) - r.LastSenderReport - r.Delay) // 1/65536 s
-	if units < 0 || units > 10<<16 {
-		return 0, false
+	v.linking.Lock()
+	v.incoming = control
+	v.linking.Unlock()
+	v.feed.sealer, v.feed.control = sealer, control
+	v.settle()
+	v.stage.noteJoined(v)
+	sh := v.stage.shards[socket%len(v.stage.shards)]
+	v.shard.Store(sh)
+	sh.do(order{kind: orderJoin, feed: v.feed})
+	if v.hasEnded() { // it may have ended before leave could see the shard
+		sh.do(order{kind: orderLeave, feed: v.feed})
+		return
 	}
-	return time.Duration(units) * time.Second >> 16, true
+	v.engine.log.Debug("viewer joined", "viewer", v.name, "room", v.room)
 }

@@ -61,7 +61,7 @@ func FuzzInspect(f *testing.F) {
 		}
 		r := New(64)
 		for i := range 3 {
-			r.Append(Packet{SN: uint16(i), Codec: Codec(codec), Payload: payload})
+			r.Append(Packet{SN: uint64(i), Codec: Codec(codec), Payload: payload})
 		}
 		if _, ok := r.Key(); ok != (starts&Key != 0) {
 			t.Error("ring and Inspect do not agree")

@@ -16,16 +16,20 @@ import (
 // recognised packet arrives: parameter sets or repaired packets may have come a little before.
 const keyWindow = 64
 
-// Packet is one RTP packet with the numbers it goes out with. Nobody changes it after Append.
+// Packet is one RTP packet on the stage's clock. Nobody changes it after Append.
 type Packet struct {
-	Index   uint64 // place in arrival order, set by Append, starts at 0
-	Bytes   uint64 // payload bytes appended before this packet, set by Append
-	SN      uint16
-	TS      uint32
-	Marker  bool
-	Codec   Codec
-	Payload []byte
-	At      time.Time // arrival at this server
+	Index     uint64 // place in arrival order, set by Append, starts at 0
+	Bytes     uint64 // payload bytes appended before this packet, set by Append
+	Frame     uint64 // counts changes of the timestamp, set by Append, starts at 1
+	SN        uint64 // extended: goes on where 16 bits wrap
+	TS        uint32 // ticks of the stage's clock
+	Epoch     uint32 // changes with every new source: what follows does not continue the picture before
+	Marker    bool
+	Codec     Codec
+	Payload   []byte
+	Redundant []byte    // Opus only: the packet before and this one as RFC 2198 wants them, nil = none
+	RedHeader []byte    // what stands before Redundant, payload types still empty
+	At        time.Time // arrival at this server
 }
 
 // Ring holds the newest packets of one track. Append is for one goroutine at a time; everything
@@ -36,6 +40,8 @@ type Ring struct {
 
 	// owned by the writer
 	bytes   uint64
+	frames  uint64
+	newTS   uint32 // timestamp of the newest packet
 	keyTS   uint32 // timestamp of the frame key points at
 	paramAt uint64 // index + 1 of the last packet that carried parameter sets
 	floor   uint64 // a key frame does not begin before this index
@@ -44,7 +50,7 @@ type Ring struct {
 	slots []atomic.Pointer[Packet] // by index
 	bySN  []atomic.Pointer[Packet] // by sequence number
 	head  atomic.Uint64            // index of the next packet
-	key   atomic.Uint64            // index + 1 of the first packet of the last key frame, 0 = none
+	key   atomic.Pointer[Mark]     // the last key frame, nil = none
 }
 
 // New makes a ring for at least size packets (rounded up to a power of two, at least 64).
@@ -66,10 +72,14 @@ func (r *Ring) Append(p Packet) *Packet {
 	p.Index = index
 	p.Bytes = r.bytes
 	r.bytes += uint64(len(p.Payload))
+	if index == 0 || p.TS != r.newTS {
+		r.frames++
+	}
+	p.Frame, r.newTS = r.frames, p.TS
 	stored := &p
 
 	r.slots[index&r.mask].Store(stored)
-	r.bySN[uint64(p.SN)&r.mask].Store(stored)
+	r.bySN[p.SN&r.mask].Store(stored)
 	r.noteKey(stored)
 	// The head moves last: who sees it finds the packet behind it.
 	r.head.Store(index + 1)
@@ -97,61 +107,89 @@ func (r *Ring) At(index uint64) (*Packet, bool) {
 	return p, p != nil && p.Index == index
 }
 
-// BySN returns the newest held packet with this outgoing sequence number.
-func (r *Ring) BySN(sn uint16) (*Packet, bool) {
-	p := r.bySN[uint64(sn)&r.mask].Load()
+// BySN returns the held packet with this extended sequence number.
+func (r *Ring) BySN(sn uint64) (*Packet, bool) {
+	p := r.bySN[sn&r.mask].Load()
 	if p == nil || p.SN != sn {
 		return nil, false
 	}
-	// A leftover of an earlier turn of the sequence numbers is no answer.
 	return p, p.Index >= r.Oldest()
 }
 
-// Key returns the index of the first packet of the last key frame, if it is still held.
-func (r *Ring) Key() (uint64, bool) {
-	k := r.key.Load()
-	return k - 1, k != 0 && k-1 >= r.Oldest()
+// Mark is where a frame begins.
+type Mark struct {
+	Index uint64 // of the first of its packets that came
+	SN    uint64 // the lowest of its sequence numbers: packets may have come out of order
+}
+
+// Key returns where the last key frame begins, parameter sets included, if it is still held.
+func (r *Ring) Key() (Mark, bool) {
+	m := r.key.Load()
+	if m == nil || m.Index < r.Oldest() {
+		return Mark{}, false
+	}
+	return *m, true
+}
+
+// Newest returns the newest packet and where its frame begins.
+func (r *Ring) Newest() (*Packet, Mark, bool) {
+	head := r.head.Load()
+	if head == 0 {
+		return nil, Mark{}, false
+	}
+	p, ok := r.At(head - 1)
+	if !ok {
+		return nil, Mark{}, false
+	}
+	return p, r.frameStart(p, 0, 1<<16), true
 }
 
 // ForgetKey makes Key answer "none" until the next key frame: nothing before it may be replayed,
 // because its source has gone. It belongs to the writer.
 func (r *Ring) ForgetKey() {
-	r.key.Store(0)
+	r.key.Store(nil)
 	r.paramAt = 0
 	r.floor = r.head.Load()
 }
 
-// noteKey moves the key frame mark when p begins a newer key frame.
+// noteKey moves the key frame mark when p begins a newer key frame, or belongs further to the front.
 func (r *Ring) noteKey(p *Packet) {
 	starts := Inspect(p.Codec, p.Payload)
 	if starts&Params != 0 {
 		r.paramAt = p.Index + 1
 	}
+	now := r.key.Load()
+	if now != nil && p.TS == r.keyTS && p.SN < now.SN && p.Index > now.Index {
+		r.key.Store(&Mark{Index: now.Index, SN: p.SN})
+		return
+	}
 	if starts&Key == 0 {
 		return
 	}
-	if r.key.Load() != 0 && int32(p.TS-r.keyTS) <= 0 { // the same frame, or an older one repaired late
+	if now != nil && int32(p.TS-r.keyTS) <= 0 { // the same frame, or an older one repaired late
 		return
 	}
 	r.keyTS = p.TS
-	r.key.Store(r.frameStart(p) + 1)
+	mark := r.frameStart(p, r.floor, keyWindow)
+	if at := r.paramAt; at != 0 && at-1 < mark.Index && mark.Index-(at-1) <= 4 {
+		if q, ok := r.At(at - 1); ok {
+			mark = Mark{Index: at - 1, SN: min(mark.SN, q.SN)}
+		}
+	}
+	r.key.Store(&mark)
 }
 
-// frameStart finds the earliest recent packet that belongs to p's frame, parameter sets sent just
-// before it with a time stamp of their own included.
-func (r *Ring) frameStart(p *Packet) uint64 {
-	first := p.Index
-	for back := uint64(1); back <= keyWindow && back <= p.Index-r.floor; back++ {
+// frameStart finds where p's frame begins, at most window packets back and not before floor.
+func (r *Ring) frameStart(p *Packet, floor, window uint64) Mark {
+	first := Mark{Index: p.Index, SN: p.SN}
+	for back := uint64(1); back <= window && back <= p.Index-floor; back++ {
 		q, ok := r.At(p.Index - back)
-		if !ok {
+		if !ok || back > keyWindow && q.TS != p.TS {
 			break
 		}
 		if q.TS == p.TS && q.Codec == p.Codec {
-			first = q.Index
+			first.Index, first.SN = q.Index, min(first.SN, q.SN)
 		}
-	}
-	if at := r.paramAt; at != 0 && at-1 < first && first-(at-1) <= 4 {
-		first = at - 1
 	}
 	return first
 }
