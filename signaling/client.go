@@ -312,7 +312,9 @@ func (c *client) qualifyLater() {
 		return
 	}
 	c.watching = time.AfterFunc(watchedFor, func() {
-		if !c.server.touches.allow(c.addr) {
+		// One network cannot make itself many viewers: those over its budget stay unbound
+		// until they act.
+		if c.server.touches.wait(network(c.addr)) > 0 {
 			return
 		}
 		ctx, cancel := context.WithTimeout(c.server.ctx, callWithin)

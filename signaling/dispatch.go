@@ -36,6 +36,7 @@ func handlers() map[string]handler {
 		"answer":             on(answer),
 		"candidate":          on(candidate),
 		"unwatch":            on(unwatch),
+		"media.want":         on(mediaWant),
 		"playing":            on(playing),
 		"chat.say":           on(chatSay),
 		"chat.nick":          on(chatNick),

@@ -14,12 +14,26 @@
 // turns events into pushes and puts them into the outboxes of the clients they
 // concern: the room, the buyer, the distributor's desks, the studios.
 //
+// # The doors
+//
+// WHIP takes a publisher, WHEP gives a room to standard players (doors.go lists the
+// addresses, docs/media.md tells people how to use them). A session belongs to
+// package sfu; what is kept here is one thing only: the event streams a WHEP player
+// has opened. A stream is read by the player's own request, which looks at the newest
+// state whenever it is woken: a change of the stage, and once a second.
+//
+// Whoever begins to watch, or changes something at a door, spends from the budget of
+// its address (gate.go).
+//
 // # What is dropped, and when
 //
 // An outbox has two lanes. Chat, counts and stock are droppable: when 32 of them
 // wait, the oldest goes and is counted. Everything else must arrive: when 256
 // wait, the client is closed with CloseComeBack and finds its state again in the
 // next Welcome. Several chat lines of 100 ms travel as one frame.
+//
+// An event stream has no queue: a reader that is slow is told the newest state later,
+// and one that takes nothing for 5 s is cut off.
 //
 // # What this package refuses
 //

@@ -87,14 +87,15 @@ func guestName(id shop.ViewerID) string {
 
 func (s *Server) welcome(c *client, since int64) Welcome {
 	views := s.views()
-	show := s.cfg.Shop.Show()
+	show, stage := s.cfg.Shop.Show(), s.cfg.Stage.State()
 	w := Welcome{
 		ServerMS: s.cfg.Now().UnixMilli(),
 		Brand:    views.brand(),
 		Show:     wireShow(&show),
-		Stage:    views.stage(c.face),
+		Stage:    stageInfo(&stage, c.face),
 		Products: []Product{},
 	}
+	s.hub.welcomed(stageInfo(&stage, FaceRoom))
 	for _, product := range s.cfg.Shop.Products() {
 		if product.OnShelf || c.face == FaceStudio {
 			w.Products = append(w.Products, wireProduct(&product, c.face == FaceStudio))
@@ -130,7 +131,7 @@ func (s *Server) welcomeStudio(c *client, w *Welcome) {
 		Distributors: []DistributorInfo{},
 		Rooms:        views.rooms(func(shop.Room) bool { return true }),
 		Totals:       wireTotals(s.cfg.Shop.Totals()),
-		WhipURL:      s.cfg.BaseURL + "/whip",
+		WhipURL:      s.whipURL(),
 	}
 	for _, d := range s.cfg.Shop.Distributors() {
 		w.Studio.Distributors = append(w.Studio.Distributors, views.distributor(&d))

@@ -2,11 +2,13 @@ package signaling
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 
+	"shopcast/sfu"
 	"shopcast/shop"
 )
 
@@ -14,7 +16,7 @@ import (
 // travel at most this often, however fast they change.
 const tickEvery = 100 * time.Millisecond
 
-// stageEvery is how often studios hear of the stage's bit rate.
+// stageEvery is how often studios hear of the stage's bit rates and warnings.
 const stageEvery = 2 * time.Second
 
 // dropsEvery is how often drops are reported, when there were any.
@@ -42,6 +44,7 @@ type hub struct {
 	inbox       []shop.Event
 	overflow    bool
 	stageDirty  bool
+	stageShown  StageInfo // what rooms and desks were last told
 	dirtyRooms  map[shop.RoomID]struct{}
 	dirtyStock  map[shop.SKU]struct{}
 	dirtyTotals map[shop.DistributorID]struct{}
@@ -57,6 +60,7 @@ func newHub(s *Server) *hub {
 		chat:       newChatBook(),
 		dirtyRooms: map[shop.RoomID]struct{}{}, dirtyStock: map[shop.SKU]struct{}{},
 		dirtyTotals: map[shop.DistributorID]struct{}{},
+		stageShown:  stageInfo(&sfu.StageState{}, FaceRoom),
 	}
 }
 
@@ -156,12 +160,24 @@ func (h *hub) touchStage() {
 	h.mu.Unlock()
 }
 
+// welcomed notes what a new client of a room or desk was told of the stage. If that is
+// not what the others know, the next tick tells everybody: the news may be over by then.
+func (h *hub) welcomed(info StageInfo) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !reflect.DeepEqual(info, h.stageShown) {
+		h.stageShown, h.stageDirty = StageInfo{}, true
+	}
+}
+
 // run brings events at once and gathered news on each tick, until ctx ends.
 func (h *hub) run(ctx context.Context) {
 	ticker, stage, drops := time.NewTicker(tickEvery), time.NewTicker(stageEvery), time.NewTicker(dropsEvery)
+	news := time.NewTicker(newsEvery)
 	defer ticker.Stop()
 	defer stage.Stop()
 	defer drops.Stop()
+	defer news.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -172,6 +188,9 @@ func (h *hub) run(ctx context.Context) {
 			h.tick()
 		case <-stage.C:
 			h.tickBitrate()
+		case <-news.C:
+			state := h.server.cfg.Stage.State()
+			h.server.events.second(&state)
 		case <-drops.C:
 			h.reportDrops()
 		}

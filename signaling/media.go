@@ -18,6 +18,9 @@ func watch(ctx context.Context, c *client, _ Nothing) (Offer, error) {
 		if err := c.server.mayWatch(); err != nil {
 			return Offer{}, err
 		}
+		if !crowd(c.addr) && c.server.joins.wait(c.addr) > 0 {
+			return Offer{}, &Failure{Code: string(shop.CodeBusy), Message: "many join from your network, try again in a second"}
+		}
 	}
 	c.dropOldMedia()
 	viewer, sdp, err := c.server.cfg.Stage.Watch(ctx, c.room.Slug)
@@ -120,6 +123,18 @@ func unwatch(_ context.Context, c *client, in MediaRef) (Nothing, error) {
 		viewer.Close()
 	}
 	return Nothing{}, nil
+}
+
+func mediaWant(_ context.Context, c *client, in MediaWant) (Nothing, error) {
+	viewer, err := c.viewer(in.Media)
+	if err != nil {
+		return Nothing{}, err
+	}
+	wish := sfu.Wish(in.Video)
+	if wish != sfu.WishAuto && wish != sfu.WishLow && wish != sfu.WishOff {
+		return Nothing{}, &Failure{Code: string(shop.CodeBadInput), Message: "the picture is auto, low or off", Field: "video"}
+	}
+	return Nothing{}, mediaFailure(viewer.SetWish(wish))
 }
 
 // playing starts the clock after which a visit counts as watched.

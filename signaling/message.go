@@ -104,12 +104,25 @@ type ShowInfo struct {
 
 // StageInfo says whether HQ's picture is arriving.
 type StageInfo struct {
-	Live    bool   `json:"live"`
-	Video   string `json:"video"` // codec, "" when no video arrives
-	Audio   string `json:"audio"`
-	Source  string `json:"source"`   // studio only: the key's label
-	Bitrate int64  `json:"bitrate"`  // studio only: bits/s over the last second or two
-	SinceMS int64  `json:"since_ms"` // Unix ms when the present publisher came
+	Live     bool        `json:"live"`
+	Away     bool        `json:"away"`  // live, but nothing has come for a second
+	Video    string      `json:"video"` // codec, "" when no video arrives
+	Audio    string      `json:"audio"`
+	SinceMS  int64       `json:"since_ms"` // Unix ms when the present publisher came
+	Source   string      `json:"source"`   // studio only: the key's label
+	Bitrate  int64       `json:"bitrate"`  // studio only: bits/s over the last second or two
+	Standby  bool        `json:"standby"`  // studio only: a hot standby is connected
+	Warnings []string    `json:"warnings"` // studio only: what is wrong with the broadcast
+	Layers   []LayerInfo `json:"layers"`   // studio only: best first
+}
+
+// LayerInfo is one quality of the picture that arrives.
+type LayerInfo struct {
+	ID      string `json:"id"`    // high, mid, low
+	Width   int    `json:"width"` // 0 while unknown
+	Height  int    `json:"height"`
+	Bitrate int64  `json:"bitrate"` // bits/s
+	Active  bool   `json:"active"`
 }
 
 // RoomState is what a viewer's page knows beyond the show.
@@ -261,6 +274,13 @@ type Candidate struct {
 // MediaRef names a media connection.
 type MediaRef struct {
 	Media string `json:"media"`
+}
+
+// MediaWant says what picture a page wants: "auto", "low" (data saver) or "off"
+// (sound only, as in a hidden tab).
+type MediaWant struct {
+	Media string `json:"media"`
+	Video string `json:"video"`
 }
 
 // Playing reports that the browser has shown a frame; FirstFrameMS counts from the watch request.

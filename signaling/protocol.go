@@ -22,6 +22,7 @@ func calls() []call {
 		{"answer", watchers, Answer{}, Nothing{}, "The browser's SDP answer to an offer."},
 		{"candidate", watchers, Candidate{}, Nothing{}, "A trickled ICE candidate."},
 		{"unwatch", watchers, MediaRef{}, Nothing{}, "Ends a media connection."},
+		{"media.want", watchers, MediaWant{}, Nothing{}, "Asks for less of a picture, or for all of it again."},
 		{"playing", watchers, Playing{}, Nothing{}, "A frame is on the screen."},
 		{"chat.say", everyone, ChatSay{}, ChatLine{}, "Says a line."},
 		{"chat.nick", viewer, ChatNick{}, Nothing{}, "Sets the viewer's chat name."},
@@ -60,7 +61,7 @@ func pushes() []push {
 	everyone := []Face{room, studio, desk}
 	return []push{
 		{"show", everyone, ShowInfo{}, "The show began, ended or was renamed."},
-		{"stage", everyone, StageInfo{}, "HQ's picture came or went."},
+		{"stage", everyone, StageInfo{}, "HQ's picture came, went or stands still; the studio also hears its bit rate every 2 s."},
 		{"product", everyone, Product{}, "A product is new or changed (price, stock, words)."},
 		{"product.gone", []Face{room}, ProductGone{}, "A product left the shelf."},
 		{"pin", everyone, PinInfo{}, "Another product is being explained."},

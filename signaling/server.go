@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -32,9 +31,27 @@ type Config struct {
 	Session func(*http.Request) string
 	// Origin tells under which scheme and host a browser sees a request; tickets are bound to it.
 	Origin func(*http.Request) string
-	// MaxClients and MaxPerAddress bound the open sockets; 0 = 50,000 and 2,000.
+	// Address names the client behind a request, for limits. Nil: the connection's own address,
+	// which behind a proxy is the proxy's.
+	Address func(*http.Request) netip.Addr
+	// MaxClients and MaxPerAddress bound the open sockets and event streams; 0 = 50,000 and 2,000.
 	MaxClients    int
 	MaxPerAddress int
+	// JoinsPerSecond is how many viewers of one public address may begin to watch, after three
+	// seconds' worth at once; 0 = 20.
+	JoinsPerSecond int
+	// MediaURL is the origin of the machine that takes and gives the media, such as
+	// "https://media.brand.com": new WHIP and WHEP sessions are sent there. Empty: this one.
+	MediaURL string
+	// ICEServers are handed to WHIP and WHEP clients.
+	ICEServers []ICEServer
+}
+
+// ICEServer is a STUN or TURN server and how to sign in there.
+type ICEServer struct {
+	URLs       []string // "stun:host:port", "turn:host:port?transport=udp"
+	Username   string   // empty: none is needed
+	Credential string
 }
 
 // Server holds the open sockets and the two media doors.
@@ -44,7 +61,10 @@ type Server struct {
 	hub      *hub
 	handlers map[string]handler
 	upgrader websocket.Upgrader
-	touches  *touchGate
+	touches  *addressGate // visits that watching alone may qualify, by network
+	joins    *addressGate // viewers that begin to watch
+	changes  *addressGate // every other request to the media doors that changes something
+	events   *eventBook
 	ctx      context.Context // ends at Close
 	stop     context.CancelFunc
 
@@ -66,11 +86,21 @@ func New(cfg Config) *Server {
 	if cfg.MaxPerAddress == 0 {
 		cfg.MaxPerAddress = 2_000
 	}
+	if cfg.JoinsPerSecond == 0 {
+		cfg.JoinsPerSecond = 20
+	}
+	if cfg.Address == nil {
+		cfg.Address = peerAddr
+	}
 	ctx, stop := context.WithCancel(context.Background())
+	stage := cfg.Stage.State()
 	s := &Server{
 		cfg:        cfg,
 		handlers:   handlers(),
-		touches:    newTouchGate(cfg.Now),
+		touches:    newAddressGate(cfg.Now, rate.Every(time.Minute/20), 20),
+		joins:      newAddressGate(cfg.Now, rate.Limit(cfg.JoinsPerSecond), 3*cfg.JoinsPerSecond),
+		changes:    newAddressGate(cfg.Now, 100, 500),
+		events:     newEventBook(&stage),
 		ctx:        ctx,
 		stop:       stop,
 		perAddress: map[netip.Addr]int{},
@@ -101,8 +131,8 @@ func (s *Server) Notify(events []shop.Event) { s.hub.post(events) }
 // StageChanged takes the stage's news; it never blocks.
 func (s *Server) StageChanged(sfu.StageState) { s.hub.touchStage() }
 
-// Close tells every client to come back, ends their connections and returns when
-// all goroutines of the server have ended.
+// Close tells every client and every player with an event stream to come back, ends
+// their connections and returns when all goroutines of the server have ended.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -112,6 +142,12 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 	s.stop()
 	s.running.Wait()
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // sameOrigin refuses cross-site upgrades. A missing Origin is a native client: it
@@ -126,7 +162,7 @@ func sameOrigin(r *http.Request) bool {
 }
 
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
-	addr := clientAddr(r)
+	addr := s.clientAddr(r)
 	if err := s.admit(addr); err != nil {
 		problem(w, http.StatusServiceUnavailable, "busy", err.Error())
 		return
@@ -201,59 +237,4 @@ func (s *Server) release(addr netip.Addr) {
 	if s.perAddress[addr]--; s.perAddress[addr] == 0 {
 		delete(s.perAddress, addr)
 	}
-}
-
-// clientAddr is the peer's address, IPv6 cut to its /64: one household, one address.
-func clientAddr(r *http.Request) netip.Addr {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr = addr.Unmap()
-	if addr.Is6() {
-		prefix, err := addr.WithZone("").Prefix(64)
-		if err == nil {
-			return prefix.Addr()
-		}
-	}
-	return addr
-}
-
-// touchGate bounds how many visits of one network (IPv4 /24) may qualify by
-// watching alone: 20 a minute. Those above it stay unbound until they act.
-type touchGate struct {
-	now func() time.Time // static after construction
-
-	mu   sync.Mutex // guards nets
-	nets map[netip.Addr]*rate.Limiter
-}
-
-// maxGateNets bounds the gate's memory; beyond it the gate forgets and starts anew.
-const maxGateNets = 10_000
-
-func newTouchGate(now func() time.Time) *touchGate {
-	return &touchGate{now: now, nets: map[netip.Addr]*rate.Limiter{}}
-}
-
-func (g *touchGate) allow(addr netip.Addr) bool {
-	if addr.Is4() {
-		if prefix, err := addr.Prefix(24); err == nil {
-			addr = prefix.Addr()
-		}
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	limiter, ok := g.nets[addr]
-	if !ok {
-		if len(g.nets) >= maxGateNets {
-			clear(g.nets)
-		}
-		limiter = rate.NewLimiter(rate.Every(time.Minute/20), 20)
-		g.nets[addr] = limiter
-	}
-	return limiter.AllowN(g.now(), 1)
 }

@@ -41,6 +41,12 @@ const sessionHeader = "X-Test-Session" // stands in for the cookie the pages set
 // product with ten units, and a live show.
 func newStand(t *testing.T) *stand {
 	t.Helper()
+	return newStandWith(t, func(*sfu.Config, *Config) {})
+}
+
+// newStandWith lets a test change the settings of media and sockets.
+func newStandWith(t *testing.T, change func(*sfu.Config, *Config)) *stand {
+	t.Helper()
 	st := &stand{t: t, rooms: map[string]shop.Room{}, desks: map[string]string{}}
 	var relay atomic.Pointer[Server]
 	log := slog.New(slog.DiscardHandler)
@@ -55,20 +61,24 @@ func newStand(t *testing.T) *stand {
 	})
 	must(t, err)
 	st.furnish()
-	st.media, err = sfu.New(sfu.Config{
+	media := sfu.Config{
 		UDPAddr: "127.0.0.1:0", Loopback: true, Log: log, Now: time.Now,
 		OnStage: func(state sfu.StageState) {
 			if server := relay.Load(); server != nil {
 				server.StageChanged(state)
 			}
 		},
-	})
-	must(t, err)
-	server := New(Config{
-		Shop: st.shop, Stage: st.media.Stage(), Log: log, Now: time.Now, BaseURL: "https://live.example",
+	}
+	cfg := Config{
+		Shop: st.shop, Log: log, Now: time.Now, BaseURL: "https://live.example",
 		Session: func(r *http.Request) string { return r.Header.Get(sessionHeader) },
 		Origin:  func(r *http.Request) string { return "http://" + r.Host },
-	})
+	}
+	change(&media, &cfg)
+	st.media, err = sfu.New(media)
+	must(t, err)
+	cfg.Stage = st.media.Stage()
+	server := New(cfg)
 	st.server = server
 	relay.Store(server)
 	mux := http.NewServeMux()

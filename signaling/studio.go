@@ -83,5 +83,5 @@ func stageTicket(_ context.Context, c *client, in StageTicketAsk) (StageTicket, 
 
 func stageKey(ctx context.Context, c *client, in StageKeyCreate) (StageKey, error) {
 	key, err := c.server.cfg.Shop.CreateStageKey(ctx, c.actor, in.Label)
-	return StageKey{Key: key, WhipURL: c.server.cfg.BaseURL + "/whip"}, err
+	return StageKey{Key: key, WhipURL: c.server.whipURL()}, err
 }

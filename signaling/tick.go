@@ -3,6 +3,7 @@ package signaling
 import (
 	"iter"
 	"maps"
+	"reflect"
 
 	"github.com/gorilla/websocket"
 
@@ -38,9 +39,19 @@ func (h *hub) tick() {
 	}
 }
 
+// tickStage tells everybody of a change that everybody may see. What only studios see
+// travels with the bit rates.
 func (h *hub) tickStage() {
-	views := h.server.views()
-	h.toFaces(preparePush("stage", views.stage(FaceStudio)), preparePush("stage", views.stage(FaceRoom)))
+	state := h.server.cfg.Stage.State()
+	h.server.events.renew(&state)
+	public := stageInfo(&state, FaceRoom)
+	h.mu.Lock()
+	news := !reflect.DeepEqual(public, h.stageShown)
+	h.stageShown = public
+	h.mu.Unlock()
+	if news {
+		h.toFaces(preparePush("stage", stageInfo(&state, FaceStudio)), preparePush("stage", public))
+	}
 }
 
 func (h *hub) reportDrops() {
@@ -57,11 +68,11 @@ func (h *hub) reportDrops() {
 }
 
 func (h *hub) tickBitrate() {
-	info := h.server.views().stage(FaceStudio)
-	if !info.Live {
+	state := h.server.cfg.Stage.State()
+	if !state.Live {
 		return
 	}
-	message := preparePush("stage", info)
+	message := preparePush("stage", stageInfo(&state, FaceStudio))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	offerTo(h.studios, message)

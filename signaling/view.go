@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"shopcast/sfu"
 	"shopcast/shop"
 	"shopcast/shop/money"
 )
@@ -19,11 +20,20 @@ func (v views) brand() BrandInfo {
 	}
 }
 
-func (v views) stage(face Face) StageInfo {
-	state := v.s.cfg.Stage.State()
-	info := StageInfo{Live: state.Live, Video: state.VideoCodec, Audio: state.AudioCodec, SinceMS: state.SinceMS}
-	if face == FaceStudio {
-		info.Source, info.Bitrate = state.Label, state.BitrateBPS
+// stageInfo shows the stage to a face. Who publishes, how well, and what is wrong with
+// it is HQ's own business.
+func stageInfo(state *sfu.StageState, face Face) StageInfo {
+	info := StageInfo{
+		Live: state.Live, Away: state.Away, Video: state.VideoCodec, Audio: state.AudioCodec, SinceMS: state.SinceMS,
+		Warnings: []string{}, Layers: []LayerInfo{},
+	}
+	if face != FaceStudio {
+		return info
+	}
+	info.Source, info.Bitrate, info.Standby = state.Label, state.BitrateBPS, state.Standby
+	info.Warnings = append(info.Warnings, state.Warnings...)
+	for _, l := range state.Layers {
+		info.Layers = append(info.Layers, LayerInfo{ID: l.ID, Width: l.Width, Height: l.Height, Bitrate: l.BitrateBPS, Active: l.Active})
 	}
 	return info
 }

@@ -3,103 +3,149 @@ package signaling
 import (
 	"context"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
+	"strconv"
+	"strings"
+	"time"
 
 	"shopcast/sfu"
 	"shopcast/shop"
 )
 
-const sdpFragment = "application/trickle-ice-sdpfrag"
+// counterOfferFor is how long a player may take to answer an offer of ours. The
+// engine ends sessions that are not connected soon after that.
+const counterOfferFor = 10 * time.Second
 
-// registerMedia adds the two doors of standard media clients.
-func (s *Server) registerMedia(mux *http.ServeMux) {
-	doors := []struct {
-		pattern string
-		serve   http.HandlerFunc
-	}{
-		{"POST /whip", s.serveWhip},
-		{"PATCH /whip/{session}", s.patchWhip},
-		{"DELETE /whip/{session}", s.deleteWhip},
-		{"POST /whep/{room}", s.serveWhep},
-		{"PATCH /whep/{room}/{session}", s.patchWhep},
-		{"DELETE /whep/{room}/{session}", s.deleteWhep},
-		{"OPTIONS /whip", options},
-		{"OPTIONS /whip/{session}", options},
-		{"OPTIONS /whep/{room}", options},
-		{"OPTIONS /whep/{room}/{session}", options},
-		{"/whip", notAllowed("POST, OPTIONS")},
-		{"/whip/{session}", notAllowed("PATCH, DELETE, OPTIONS")},
-		{"/whep/{room}", notAllowed("POST, OPTIONS")},
-		{"/whep/{room}/{session}", notAllowed("PATCH, DELETE, OPTIONS")},
-	}
-	for _, door := range doors {
-		mux.Handle(door.pattern, cors(door.serve))
-	}
-}
-
-// cors opens the media doors to players on other origins: they carry no cookie.
-func cors(next http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("Access-Control-Expose-Headers", "Location, ETag, Link, Accept-Patch, Retry-After")
-		next(w, r)
-	})
-}
-
-func options(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Access-Control-Allow-Methods", "POST, PATCH, DELETE, OPTIONS")
-	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match")
-	h.Set("Access-Control-Max-Age", "86400")
-	h.Set("Accept-Post", "application/sdp")
-	if r.PathValue("session") != "" {
-		h.Set("Accept-Patch", sdpFragment)
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-func notAllowed(allow string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Allow", allow)
-		problem(w, http.StatusMethodNotAllowed, string(shop.CodeBadInput), "this method is not for this address")
-	}
-}
-
-// serveWhep gives a standard player the picture of a room. Rooms are public.
+// serveWhep gives a standard player the picture of a room (draft-ietf-wish-whep-04).
+// Rooms are public: a bearer token is taken and not looked at.
 func (s *Server) serveWhep(w http.ResponseWriter, r *http.Request) {
-	room, ok := s.cfg.Shop.RoomBySlug(r.PathValue("room"))
-	if !ok {
-		problem(w, http.StatusNotFound, string(shop.CodeNotFound), "there is no such room")
+	if s.redirected(w, r) {
 		return
 	}
-	offer, ok := readSDP(w, r, "application/sdp")
+	room, ok := s.pathRoom(w, r)
 	if !ok {
+		return
+	}
+	offer, ok := readBody(w, r, MaxMessageBytes, sdpType)
+	if !ok {
+		return
+	}
+	if s.isClosed() {
+		s.refuse(w, sfu.ErrClosed)
 		return
 	}
 	if err := s.mayWatch(); err != nil {
 		var failure *Failure
 		errors.As(err, &failure)
-		w.Header().Set("Retry-After", "10")
+		w.Header().Set("Retry-After", "10") // 409 with Retry-After is §4.3.9's word for "not yet"
 		problem(w, http.StatusConflict, failure.Code, failure.Message)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), callWithin)
 	defer cancel()
-	viewer, sdp, err := s.cfg.Stage.WatchOffer(ctx, room.Slug, offer)
+	viewer, sdp, err := s.cfg.Stage.WatchOffer(ctx, room.Slug, offer.text)
+	switch {
+	case errors.Is(err, sfu.ErrNoCodec):
+		s.counterOffer(ctx, w, room)
+	case err != nil:
+		s.refuse(w, err)
+	default:
+		s.describeViewer(w, http.StatusCreated, viewer, videoLine(offer.text), sdp)
+	}
+}
+
+// counterOffer answers an offer we can do nothing with by one of ours, which the
+// player answers with a PATCH (§4.3.2).
+func (s *Server) counterOffer(ctx context.Context, w http.ResponseWriter, room shop.Room) {
+	viewer, offer, err := s.cfg.Stage.Watch(ctx, room.Slug)
 	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	until := s.cfg.Now().Add(counterOfferFor).UTC().Format(http.TimeFormat)
+	w.Header().Set("Content-Type", sdpType+`; valid-until="`+until+`"`)
+	s.describeViewer(w, http.StatusNotAcceptable, viewer, videoLine(offer), offer)
+}
+
+// describeViewer answers with a viewer's session and what can be done with it. The
+// number of the video's m-line goes into the address of the events, which need it.
+func (s *Server) describeViewer(w http.ResponseWriter, status int, viewer *sfu.Viewer, video int, sdp string) {
+	location := "/whep/" + viewer.Room() + "/" + viewer.ID()
+	w.Header().Add("Link", "<"+location+"/sse?video="+strconv.Itoa(video)+`>; rel="urn:ietf:params:whep:ext:core:server-sent-events"; events="`+
+		strings.Join(eventNames(), ",")+`"`)
+	w.Header().Add("Link", "<"+location+`/layer>; rel="urn:ietf:params:whep:ext:core:layer"`)
+	s.describe(w, status, described{
+		location: location, etag: viewer.ETag(), patch: sdpFragment + ", " + sdpType, sdp: sdp,
+	})
+}
+
+// videoLine numbers the first video section of a description.
+func videoLine(sdp string) int {
+	section := 0
+	for line := range strings.Lines(sdp) {
+		if strings.HasPrefix(line, "m=video ") {
+			return section
+		}
+		if strings.HasPrefix(line, "m=") {
+			section++
+		}
+	}
+	return 0
+}
+
+// pathRoom finds the room a request names.
+func (s *Server) pathRoom(w http.ResponseWriter, r *http.Request) (shop.Room, bool) {
+	room, ok := s.cfg.Shop.RoomBySlug(r.PathValue("room"))
+	if !ok {
+		problem(w, http.StatusNotFound, string(shop.CodeNotFound), "there is no such room")
+	}
+	return room, ok
+}
+
+// lookWhep answers a GET with nothing. A HEAD tells players that this is a WHEP
+// endpoint, by its content type.
+func (s *Server) lookWhep(w http.ResponseWriter, r *http.Request) {
+	if _, ok := s.pathRoom(w, r); !ok {
+		return
+	}
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", sdpType)
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	nothing(w, r)
+}
+
+// lookViewer answers a GET of a session.
+func (s *Server) lookViewer(w http.ResponseWriter, r *http.Request) {
+	if _, ok := s.pathViewer(w, r); ok {
+		nothing(w, r)
+	}
+}
+
+// patchWhep takes the answer to a counter-offer, candidates, or an ICE restart.
+func (s *Server) patchWhep(w http.ResponseWriter, r *http.Request) {
+	viewer, ok := s.pathViewer(w, r)
+	if !ok {
+		return
+	}
+	in, ok := readBody(w, r, MaxMessageBytes, sdpFragment, sdpType)
+	if !ok {
+		return
+	}
+	if in.mediaType == sdpFragment {
+		s.patchICE(w, r, viewer, in.text)
+		return
+	}
+	if viewer.Answered() {
+		problem(w, http.StatusConflict, string(shop.CodeConflict), "this session needs no answer any more")
+		return
+	}
+	if err := viewer.Answer(in.text); err != nil {
 		s.mediaProblem(w, err)
 		return
 	}
-	created(w, "/whep/"+room.Slug+"/"+viewer.ID(), viewer.ETag(), sdp)
-}
-
-func (s *Server) patchWhep(w http.ResponseWriter, r *http.Request) {
-	if viewer, ok := s.pathViewer(w, r); ok {
-		s.patchSession(w, r, viewer)
-	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (s *Server) deleteWhep(w http.ResponseWriter, r *http.Request) {
@@ -117,81 +163,4 @@ func (s *Server) pathViewer(w http.ResponseWriter, r *http.Request) (*sfu.Viewer
 		return nil, false
 	}
 	return viewer, true
-}
-
-// mediaSession is what WHIP and WHEP sessions have in common.
-type mediaSession interface {
-	ETag() string
-	IsRestart(sdpfrag string) bool
-	Trickle(sdpfrag string) error
-	Restart(sdpfrag string) (string, error)
-}
-
-// patchSession adds trickled candidates (204) or restarts ICE (200 with our new
-// credentials and ETag), RFC 9725 §4.3.
-func (s *Server) patchSession(w http.ResponseWriter, r *http.Request, session mediaSession) {
-	fragment, ok := readSDP(w, r, sdpFragment)
-	if !ok {
-		return
-	}
-	match, restart := r.Header.Get("If-Match"), session.IsRestart(fragment)
-	switch {
-	case match == "":
-		problem(w, http.StatusPreconditionRequired, string(shop.CodeBadInput), "If-Match is needed")
-		return
-	case match == "*" && restart:
-	case match != session.ETag():
-		problem(w, http.StatusPreconditionFailed, string(shop.CodeConflict), "this session has moved on")
-		return
-	}
-	if !restart {
-		if err := session.Trickle(fragment); err != nil {
-			s.mediaProblem(w, err)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	ours, err := session.Restart(fragment)
-	if err != nil {
-		s.mediaProblem(w, err)
-		return
-	}
-	w.Header().Set("Content-Type", sdpFragment)
-	w.Header().Set("ETag", session.ETag())
-	_, _ = io.WriteString(w, ours)
-}
-
-// created answers 201 with the session's address and our SDP.
-func created(w http.ResponseWriter, location, etag, sdp string) {
-	h := w.Header()
-	h.Set("Location", location)
-	h.Set("ETag", etag)
-	h.Set("Accept-Patch", sdpFragment)
-	h.Set("Content-Type", "application/sdp")
-	w.WriteHeader(http.StatusCreated)
-	_, _ = io.WriteString(w, sdp)
-}
-
-// readSDP reads a bounded body of the wanted media type, or answers 415, 413 or 400.
-func readSDP(w http.ResponseWriter, r *http.Request, wanted string) (string, bool) {
-	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || got != wanted {
-		problem(w, http.StatusUnsupportedMediaType, string(shop.CodeBadInput), "the body must be "+wanted)
-		return "", false
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxMessageBytes))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		problem(w, http.StatusRequestEntityTooLarge, string(shop.CodeTooLarge), "the body is over 64 KiB")
-		return "", false
-	case err != nil:
-		problem(w, http.StatusBadRequest, string(shop.CodeBadInput), "the body could not be read")
-		return "", false
-	case len(body) == 0:
-		problem(w, http.StatusBadRequest, string(shop.CodeBadInput), "the body is empty")
-		return "", false
-	}
-	return string(body), true
 }

@@ -1,9 +1,10 @@
 package signaling
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"shopcast/sfu"
@@ -11,33 +12,48 @@ import (
 )
 
 // serveWhip takes a publisher (RFC 9725 §4.2). The bearer token is a stage key or
-// a stage ticket of the studio page.
+// a stage ticket of the studio page. With ?standby=1 it is a hot standby, which goes
+// on air when the live one falls silent.
 func (s *Server) serveWhip(w http.ResponseWriter, r *http.Request) {
+	if s.redirected(w, r) {
+		return
+	}
 	who, ok := s.publisher(w, r)
 	if !ok {
 		return
 	}
-	offer, ok := readSDP(w, r, "application/sdp")
+	offer, ok := readBody(w, r, MaxMessageBytes, sdpType)
 	if !ok {
+		return
+	}
+	standby, err := strconv.ParseBool(cmp.Or(r.URL.Query().Get("standby"), "0"))
+	if err != nil {
+		problem(w, http.StatusBadRequest, string(shop.CodeBadInput), "standby is 1 or 0")
+		return
+	}
+	if s.isClosed() {
+		s.refuse(w, sfu.ErrClosed)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), callWithin)
 	defer cancel()
 	publisher, sdp, err := s.cfg.Stage.Publish(ctx, sfu.PublishRequest{
-		Offer: offer, Key: who.Key, Label: who.Label, TakeOver: who.TakeOver,
+		Offer: offer.text, Key: who.Key, Label: who.Label, TakeOver: who.TakeOver, Standby: standby,
 	})
 	if err != nil {
-		s.mediaProblem(w, err)
+		s.refuse(w, err)
 		return
 	}
-	created(w, "/whip/"+publisher.ID(), publisher.ETag(), sdp)
+	s.describe(w, http.StatusCreated, described{
+		location: "/whip/" + publisher.ID(), etag: publisher.ETag(), patch: sdpFragment, sdp: sdp,
+	})
 }
 
 // publisher checks the bearer token. Who has none or a wrong one gets 401.
 func (s *Server) publisher(w http.ResponseWriter, r *http.Request) (shop.Publisher, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		unauthorized(w, "a stage key is needed: Authorization: Bearer <key>")
+		unauthorized(w, "", "a stage key is needed: Authorization: Bearer <key>")
 		return shop.Publisher{}, false
 	}
 	who, err := s.cfg.Shop.CheckPublisher(strings.TrimSpace(token))
@@ -50,18 +66,19 @@ func (s *Server) publisher(w http.ResponseWriter, r *http.Request) (shop.Publish
 		s.cfg.Log.Error("stage key was not checked", "error", err)
 		problem(w, http.StatusInternalServerError, string(known.Code), known.Message)
 	default:
-		unauthorized(w, known.Message)
+		unauthorized(w, `, error="invalid_token"`, known.Message)
 	}
 	return shop.Publisher{}, false
 }
 
-func unauthorized(w http.ResponseWriter, detail string) {
-	w.Header().Set("WWW-Authenticate", `Bearer realm="stage"`)
+// unauthorized answers 401; fault is what RFC 6750 §3.1 says of a token that was brought.
+func unauthorized(w http.ResponseWriter, fault, detail string) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="stage"`+fault)
 	problem(w, http.StatusUnauthorized, string(shop.CodeUnauthorized), detail)
 }
 
-// ownPublisher finds the session a PATCH or DELETE names and checks that the
-// bearer is the one that made it.
+// ownPublisher finds the session a request names and checks that the bearer is the
+// one that made it.
 func (s *Server) ownPublisher(w http.ResponseWriter, r *http.Request) (*sfu.Publisher, bool) {
 	who, ok := s.publisher(w, r)
 	if !ok {
@@ -79,9 +96,20 @@ func (s *Server) ownPublisher(w http.ResponseWriter, r *http.Request) (*sfu.Publ
 	return publisher, true
 }
 
+// lookWhip answers a GET of a session.
+func (s *Server) lookWhip(w http.ResponseWriter, r *http.Request) {
+	if _, ok := s.ownPublisher(w, r); ok {
+		nothing(w, r)
+	}
+}
+
 func (s *Server) patchWhip(w http.ResponseWriter, r *http.Request) {
-	if publisher, ok := s.ownPublisher(w, r); ok {
-		s.patchSession(w, r, publisher)
+	publisher, ok := s.ownPublisher(w, r)
+	if !ok {
+		return
+	}
+	if in, ok := readBody(w, r, MaxMessageBytes, sdpFragment); ok {
+		s.patchICE(w, r, publisher, in.text)
 	}
 }
 
@@ -90,26 +118,5 @@ func (s *Server) deleteWhip(w http.ResponseWriter, r *http.Request) {
 	if publisher, ok := s.ownPublisher(w, r); ok {
 		publisher.Close()
 		w.WriteHeader(http.StatusOK)
-	}
-}
-
-// mediaProblem gives the engine's errors their HTTP status.
-func (s *Server) mediaProblem(w http.ResponseWriter, err error) {
-	switch {
-	case errors.Is(err, sfu.ErrStageBusy):
-		state := s.cfg.Stage.State()
-		problem(w, http.StatusConflict, string(shop.CodeConflict), "the stage is taken by "+state.Label)
-	case errors.Is(err, sfu.ErrNoCodec):
-		problem(w, http.StatusNotAcceptable, "no_media", "no codec in common: H.264 (constrained baseline) or VP8, and Opus")
-	case errors.Is(err, sfu.ErrBadSDP):
-		problem(w, http.StatusUnprocessableEntity, string(shop.CodeBadInput), "this session description cannot be used")
-	case errors.Is(err, sfu.ErrFull):
-		w.Header().Set("Retry-After", "30")
-		problem(w, http.StatusServiceUnavailable, string(shop.CodeBusy), "the show is full")
-	case errors.Is(err, sfu.ErrClosed):
-		problem(w, http.StatusNotFound, string(shop.CodeNotFound), "this session has ended")
-	default:
-		s.cfg.Log.Error("media request was not handled", "error", err)
-		problem(w, http.StatusInternalServerError, string(shop.CodeInternal), "something went wrong on our side")
 	}
 }

@@ -9,10 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pion/webrtc/v4"
-
 	"shopcast/sfu/clip"
-	"shopcast/shop"
 )
 
 func (st *stand) stageKey(label string) string {
@@ -22,13 +19,13 @@ func (st *stand) stageKey(label string) string {
 	return key
 }
 
-// request is one HTTP request of a test and what came back.
-type request struct {
+// ask is one HTTP request of a test.
+type ask struct {
 	method, path, body string
 	header             map[string]string
 }
 
-func (st *stand) do(r request) (*http.Response, string) {
+func (st *stand) do(r ask) (*http.Response, string) {
 	st.t.Helper()
 	path := r.path
 	if strings.HasPrefix(path, "/") {
@@ -39,7 +36,8 @@ func (st *stand) do(r request) (*http.Response, string) {
 	for name, value := range r.header {
 		req.Header.Set(name, value)
 	}
-	response, err := http.DefaultClient.Do(req)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(req)
 	must(st.t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
@@ -47,13 +45,13 @@ func (st *stand) do(r request) (*http.Response, string) {
 	return response, string(body)
 }
 
-func (st *stand) wantStatus(r request, status int) (*http.Response, string) {
+func (st *stand) wantStatus(r ask, status int) (*http.Response, string) {
 	st.t.Helper()
 	response, body := st.do(r)
 	if response.StatusCode != status {
 		st.t.Errorf("%s %s: got %d %s, want %d", r.method, r.path, response.StatusCode, body, status)
 	}
-	if status >= 400 {
+	if kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";"); status >= 400 && kind != sdpType && r.method != http.MethodHead {
 		var details struct {
 			Status int    `json:"status"`
 			Code   string `json:"code"`
@@ -66,8 +64,8 @@ func (st *stand) wantStatus(r request, status int) (*http.Response, string) {
 	return response, body
 }
 
-// clipOffer is an encoder's offer: the demo clip's.
-func clipOffer(t *testing.T) string {
+// newClip prepares the demo's clip for publishing.
+func newClip(t *testing.T) *clip.Client {
 	t.Helper()
 	video, err := os.ReadFile("../cmd/shopcast/demo/clip.h264")
 	must(t, err)
@@ -76,7 +74,13 @@ func clipOffer(t *testing.T) string {
 	player, err := clip.New(clip.Media{H264: video, Ogg: audio, FPS: 25})
 	must(t, err)
 	t.Cleanup(func() { _ = player.Close() })
-	offer, err := player.Offer()
+	return player
+}
+
+// clipOffer is an encoder's offer: the demo clip's.
+func clipOffer(t *testing.T) string {
+	t.Helper()
+	offer, err := newClip(t).Offer()
 	must(t, err)
 	return offer
 }
@@ -85,59 +89,125 @@ func TestWhip(t *testing.T) {
 	st := newStand(t)
 	offer := clipOffer(t)
 	one, other := st.stageKey("obs"), st.stageKey("spare")
-	post := func(key, contentType, body string) request {
-		return request{http.MethodPost, "/whip", body, map[string]string{"Authorization": "Bearer " + key, "Content-Type": contentType}}
+	request := func(method, path, key, contentType, body string) ask {
+		return ask{method, path, body, map[string]string{"Authorization": "Bearer " + key, "Content-Type": contentType}}
 	}
-	t.Run("refusals", func(t *testing.T) {
-		st.wantStatus(request{http.MethodPost, "/whip", offer, map[string]string{"Content-Type": "application/sdp"}}, 401)
-		st.wantStatus(post("wrong", "application/sdp", offer), 401)
-		st.wantStatus(post(one, "application/json", offer), 415)
-		st.wantStatus(post(one, "application/sdp", ""), 400)
-		st.wantStatus(post(one, "application/sdp", "not sdp"), 422)
-		st.wantStatus(post(one, "application/sdp", strings.Repeat("a=x\r\n", 20_000)), 413)
-		st.wantStatus(post(one, "application/sdp", withoutCodecs(offer)), 406)
-		st.wantStatus(request{method: http.MethodGet, path: "/whip"}, 405)
-		if response, _ := st.wantStatus(request{method: http.MethodOptions, path: "/whip"}, 204); response.Header.Get("Accept-Post") != "application/sdp" {
-			t.Errorf("OPTIONS: %v", response.Header)
-		}
-	})
+	post := func(key, contentType, body string) ask {
+		return request(http.MethodPost, "/whip", key, contentType, body)
+	}
+	for name, tc := range map[string]struct {
+		request ask
+		status  int
+		header  string // must be there
+	}{
+		"no key":          {ask{http.MethodPost, "/whip", offer, map[string]string{"Content-Type": sdpType}}, 401, "WWW-Authenticate"},
+		"another scheme":  {ask{http.MethodPost, "/whip", offer, map[string]string{"Authorization": "Basic " + one, "Content-Type": sdpType}}, 401, "WWW-Authenticate"},
+		"wrong key":       {post("wrong", sdpType, offer), 401, "WWW-Authenticate"},
+		"not SDP":         {post(one, jsonType, offer), 415, "Accept-Post"},
+		"no type":         {post(one, "", offer), 415, "Accept-Post"},
+		"empty":           {post(one, sdpType, ""), 400, ""},
+		"rubbish":         {post(one, sdpType, "not sdp"), 422, ""},
+		"large":           {post(one, sdpType, strings.Repeat("a=x\r\n", 20_000)), 413, ""},
+		"no codec":        {post(one, sdpType, withoutCodecs(offer)), 406, ""},
+		"standby maybe":   {request(http.MethodPost, "/whip?standby=maybe", one, sdpType, offer), 400, ""},
+		"GET":             {request(http.MethodGet, "/whip", "", "", ""), 204, ""},
+		"HEAD":            {request(http.MethodHead, "/whip", "", "", ""), 204, ""},
+		"PUT":             {request(http.MethodPut, "/whip", one, sdpType, offer), 405, "Allow"},
+		"DELETE":          {request(http.MethodDelete, "/whip", one, "", ""), 405, "Allow"},
+		"no such session": {request(http.MethodGet, "/whip/guessed", one, "", ""), 404, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if response, _ := st.wantStatus(tc.request, tc.status); tc.header != "" && response.Header.Get(tc.header) == "" {
+				t.Errorf("no %s: %v", tc.header, response.Header)
+			}
+		})
+	}
+	if st.media.Stage().Stats().Publishers != 0 {
+		t.Error("a refused request has left a session")
+	}
 
-	made, answer := st.wantStatus(post(one, "application/sdp", offer), 201)
+	made, answer := st.wantStatus(post(one, sdpType, offer), 201)
 	location, etag := made.Header.Get("Location"), made.Header.Get("ETag")
-	if !strings.HasPrefix(location, "/whip/") || len(location) < 6+22 || etag == "" || made.Header.Get("Content-Type") != "application/sdp" || !strings.Contains(answer, "a=ice-lite") {
+	if !strings.HasPrefix(location, "/whip/") || len(location) < 6+22 || etag == "" || made.Header.Get("Content-Type") != sdpType ||
+		made.Header.Get("Accept-Patch") != sdpFragment || !strings.Contains(answer, "a=ice-lite") {
 		t.Fatalf("201 with %v\n%s", made.Header, answer)
 	}
-	t.Run("another key has to wait", func(t *testing.T) {
-		st.wantStatus(post(other, "application/sdp", clipOffer(t)), 409)
-	})
-	patch := func(key, match, body string) request {
-		h := map[string]string{"Authorization": "Bearer " + key, "Content-Type": sdpFragment}
+	candidates := iceFragment(offer) + "a=candidate:1 1 udp 2130706431 192.0.2.9 50000 typ host\r\n"
+	patch := func(key, match, body string) ask {
+		r := request(http.MethodPatch, location, key, sdpFragment, body)
 		if match != "" {
-			h["If-Match"] = match
+			r.header["If-Match"] = match
 		}
-		return request{http.MethodPatch, location, body, h}
+		return r
 	}
-	candidates := fragment(offer, "") + "a=candidate:1 1 udp 2130706431 192.0.2.9 50000 typ host\r\n"
-	t.Run("patch", func(t *testing.T) {
-		st.wantStatus(patch(one, "", candidates), 428)
-		st.wantStatus(patch(one, `"old"`, candidates), 412)
-		st.wantStatus(patch(other, etag, candidates), 403)
-		st.wantStatus(patch(one, etag, candidates), 204)
-		st.wantStatus(patch(one, etag, "rubbish"), 422)
-		restarted, ours := st.wantStatus(patch(one, "*", fragment(offer, "Fresh")), 200)
-		if restarted.Header.Get("ETag") == etag || !strings.Contains(ours, "a=ice-ufrag:") {
-			t.Errorf("restart: %v %s", restarted.Header, ours)
-		}
-		st.wantStatus(patch(one, etag, candidates), 412)
-	})
+	for name, tc := range map[string]struct {
+		request ask
+		status  int
+	}{
+		"another key has to wait": {post(other, sdpType, clipOffer(t)), 409},
+		"GET":                     {request(http.MethodGet, location, one, "", ""), 204},
+		"HEAD":                    {request(http.MethodHead, location, one, "", ""), 204},
+		"GET with no key":         {ask{method: http.MethodGet, path: location}, 401},
+		"GET with another key":    {request(http.MethodGet, location, other, "", ""), 403},
+		"POST":                    {request(http.MethodPost, location, one, sdpType, offer), 405},
+		"no If-Match":             {patch(one, "", candidates), 428},
+		"old tag":                 {patch(one, `"old"`, candidates), 412},
+		"weak tag":                {patch(one, "W/"+etag, candidates), 412},
+		"PATCH with another key":  {patch(other, etag, candidates), 403},
+		"PATCH of SDP":            {request(http.MethodPatch, location, one, sdpType, offer), 415},
+		"candidates":              {patch(one, etag, candidates), 204},
+		"one of two tags":         {patch(one, `"old", `+etag, candidates), 204},
+		"any tag":                 {patch(one, "*", candidates), 204},
+		"rubbish":                 {patch(one, etag, "rubbish"), 422},
+		"DELETE with another key": {request(http.MethodDelete, location, other, "", ""), 403},
+		"DELETE with no key":      {ask{method: http.MethodDelete, path: location}, 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if response, _ := st.wantStatus(tc.request, tc.status); tc.status == 204 && response.Header.Get("ETag") != "" {
+				t.Error("a tag that has not changed was sent")
+			}
+		})
+	}
 	t.Run("delete", func(t *testing.T) {
-		gone := request{http.MethodDelete, location, "", map[string]string{"Authorization": "Bearer " + other}}
-		st.wantStatus(gone, 403)
-		gone.header["Authorization"] = "Bearer " + one
+		gone := request(http.MethodDelete, location, one, "", "")
+		gone.header["If-Match"] = `"old"` // is not looked at: which ICE session it is does not matter
 		st.wantStatus(gone, 200)
 		st.wantStatus(gone, 404)
-		st.wantStatus(post(other, "application/sdp", clipOffer(t)), 201)
+		st.wantStatus(patch(one, "*", candidates), 404)
+		st.wantStatus(post(other, sdpType, clipOffer(t)), 201)
 	})
+}
+
+func TestWhip_Standby(t *testing.T) {
+	st := newStand(t)
+	key := st.stageKey("obs")
+	live := newEncoder(st, key)
+	live.connect("/whip")
+	eventually(t, "somebody is live", func() bool { return st.media.Stage().State().Live })
+	since := st.media.Stage().State().SinceMS
+	spare := newEncoder(st, key)
+	spare.connect("/whip?standby=1")
+	studio, _ := st.signIn(FaceStudio, st.session)
+	await(studio, "stage", func(info StageInfo) bool { return info.Live && info.Standby && info.SinceMS == since })
+	viewer, _ := st.enter("lin")
+	st.wantStatus(live.request(http.MethodDelete, live.location, "", ""), 200)
+	await(viewer, "stage", func(info StageInfo) bool {
+		return info.Live && info.SinceMS > since && !info.Standby && info.Source == ""
+	})
+}
+
+func TestWhip_Restart(t *testing.T) {
+	st := newStand(t)
+	encoder := newEncoder(st, st.stageKey("obs"))
+	encoder.connect("/whip")
+	player := newPlayer(st, "opus")
+	player.connect("/whep/lin")
+	player.awaitMedia()
+	encoder.restart()
+	player.awaitMedia()
+	if stats := st.media.Stage().Stats(); stats.Publishers != 1 {
+		t.Errorf("%d publishers after a restart", stats.Publishers)
+	}
 }
 
 // withoutCodecs renames every codec, so that nothing is left we could forward.
@@ -146,64 +216,4 @@ func withoutCodecs(sdp string) string {
 		sdp = strings.ReplaceAll(sdp, codec+"/", "unheard/")
 	}
 	return sdp
-}
-
-// fragment makes an sdpfrag (RFC 8840) of an offer, with other ICE credentials if suffix is set.
-func fragment(sdp, suffix string) string {
-	var out strings.Builder
-	for line := range strings.Lines(sdp) {
-		line = strings.TrimSpace(line)
-		switch {
-		case strings.HasPrefix(line, "a=ice-ufrag:") && out.Len() == 0:
-			out.WriteString(line + suffix + "\r\n")
-		case strings.HasPrefix(line, "a=ice-pwd:") && !strings.Contains(out.String(), "a=ice-pwd"):
-			out.WriteString(line + suffix + "\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n")
-		}
-	}
-	return out.String()
-}
-
-func TestWhep(t *testing.T) {
-	st := newStand(t)
-	offer := playerOffer(t)
-	post := func(room, body string) request {
-		return request{http.MethodPost, "/whep/" + room, body, map[string]string{"Content-Type": "application/sdp"}}
-	}
-	st.wantStatus(post("nowhere", offer), 404)
-	st.wantStatus(post("lin", "rubbish"), 422)
-	made, answer := st.wantStatus(post("lin", offer), 201)
-	location := made.Header.Get("Location")
-	if !strings.HasPrefix(location, "/whep/lin/") || !strings.Contains(answer, "a=sendonly") || made.Header.Get("Access-Control-Allow-Origin") != "*" {
-		t.Errorf("201 with %v\n%s", made.Header, answer)
-	}
-	if got := st.media.Stage().Stats().RoomViewers["lin"]; got != 1 {
-		t.Errorf("the room has %d viewers", got)
-	}
-	st.wantStatus(request{method: http.MethodDelete, path: strings.Replace(location, "lin", "wang", 1)}, 404)
-	st.wantStatus(request{method: http.MethodDelete, path: location}, 200)
-	st.wantStatus(request{method: http.MethodDelete, path: location}, 404)
-	_, err := st.shop.EndShow(t.Context(), shop.Actor{Role: shop.RoleOwner, Staff: st.owner.Staff})
-	must(t, err)
-	response, _ := st.wantStatus(post("lin", offer), 409)
-	if response.Header.Get("Retry-After") == "" {
-		t.Error("no Retry-After")
-	}
-}
-
-// playerOffer is the offer of a standard WHEP player.
-func playerOffer(t *testing.T) string {
-	t.Helper()
-	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
-	must(t, err)
-	t.Cleanup(func() { must(t, pc.Close()) })
-	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
-		_, err := pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
-		must(t, err)
-	}
-	offer, err := pc.CreateOffer(nil)
-	must(t, err)
-	gathered := webrtc.GatheringCompletePromise(pc)
-	must(t, pc.SetLocalDescription(offer))
-	<-gathered
-	return pc.LocalDescription().SDP
 }

@@ -131,6 +131,14 @@ export interface Hello {
   since?: number;
 }
 
+export interface LayerInfo {
+  id: string;
+  width: number;
+  height: number;
+  bitrate: number;
+  active: boolean;
+}
+
 export interface Link {
   url: string;
 }
@@ -142,6 +150,11 @@ export interface MediaGone {
 
 export interface MediaRef {
   media: string;
+}
+
+export interface MediaWant {
+  media: string;
+  video: string;
 }
 
 export interface Nothing {
@@ -294,11 +307,15 @@ export interface ShowStart {
 
 export interface StageInfo {
   live: boolean;
+  away: boolean;
   video: string;
   audio: string;
+  since_ms: number;
   source: string;
   bitrate: number;
-  since_ms: number;
+  standby: boolean;
+  warnings: string[];
+  layers: LayerInfo[];
 }
 
 export interface StageKey {
@@ -354,6 +371,7 @@ export interface Calls {
   "answer": { req: Answer; res: Nothing };
   "candidate": { req: Candidate; res: Nothing };
   "unwatch": { req: MediaRef; res: Nothing };
+  "media.want": { req: MediaWant; res: Nothing };
   "playing": { req: Playing; res: Nothing };
   "chat.say": { req: ChatSay; res: ChatLine };
   "chat.nick": { req: ChatNick; res: Nothing };
