@@ -2,6 +2,7 @@
 import "../styles/base.css";
 import "./room.css";
 import "./stage.css";
+import "./picture.css";
 import "./chat.css";
 import "./shop.css";
 import "./checkout.css";

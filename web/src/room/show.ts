@@ -3,11 +3,11 @@
 import { batch, computed, signal } from "@preact/signals";
 import { readBoot } from "../lib/boot";
 import { setCurrency } from "../lib/money";
-import { createPlayer } from "../lib/player";
-import type { Cart, Order, Product, PushMessage, StageInfo, Welcome } from "../lib/protocol";
+import { createPlayer, type Wish } from "../lib/player";
+import type { Cart, Order, Product, PushMessage, Welcome } from "../lib/protocol";
 import { roomHello } from "../lib/session";
 import { connect } from "../lib/socket";
-import { recall } from "../lib/storage";
+import { recall, remember } from "../lib/storage";
 import { addChat, chatGone, lastSeq } from "./chat";
 
 const boot = readBoot();
@@ -16,14 +16,6 @@ setCurrency(boot.brand.currency, boot.brand.exponent);
 export const brand = signal(boot.brand);
 export const room = signal({ ...boot.room, viewers: 0, nick: recall<string>("nick") ?? "" });
 export const show = signal(boot.show);
-export const stage = signal<StageInfo>({
-  live: false,
-  video: "",
-  audio: "",
-  source: "",
-  bitrate: 0,
-  since_ms: 0,
-});
 export const products = signal<Product[]>(boot.products);
 /** The bag as the server last told it; what is shown is bag.ts's lines. */
 export const cart = signal<Cart>({ lines: [] });
@@ -37,7 +29,19 @@ export const socket = connect({
   onWelcome,
   onPush,
 });
-export const player = createPlayer(socket);
+export const player = createPlayer(socket, recall<Wish>("picture") ?? (savesData() ? "low" : "auto"));
+
+/** choosePicture is the viewer's own choice, remembered on this device. */
+export function choosePicture(wish: Wish): void {
+  remember("picture", wish);
+  player.setWish(wish);
+  if (wish === "off") player.setMuted(false); // who wants to listen wants to hear
+}
+
+/** The browser's own data saver, where there is one. */
+function savesData(): boolean {
+  return (navigator as { connection?: { saveData?: boolean } }).connection?.saveData ?? false;
+}
 
 /** The product being explained now, if it is on the shelf. */
 export const pinned = computed(() => products.value.find((p) => p.id === show.value.pinned));
@@ -48,18 +52,27 @@ export const pinned = computed(() => products.value.find((p) => p.id === show.va
  *   unsupported this browser cannot play
  *   draft       the show has not begun
  *   ended       the show is over
- *   waiting     on air, but the host's picture does not arrive at HQ
  *   connecting  picture on its way
  *   live        picture on the screen (maybe standing still)
+ *   away        on air, but nothing comes from the host
+ *   listening   sound without a picture
  */
 export const phase = computed(() => {
   if (socket.state.value === "gone") return "gone";
   if (show.value.state === "ended") return "ended";
   if (show.value.state === "draft") return "draft";
   if (!player.supported) return "unsupported";
-  if (player.firstFrameMs.value > 0 || player.shape.value !== "") return "live";
-  if (welcomed.value && !stage.value.live) return "waiting";
-  return "connecting";
+  switch (player.state.value) {
+    case "playing":
+      return "live";
+    case "stalled":
+      return player.wish.value === "off" ? "listening" : "live";
+    case "away":
+    case "listening":
+      return player.state.value;
+    default:
+      return "connecting";
+  }
 });
 
 function onWelcome(w: Welcome): void {
@@ -67,7 +80,6 @@ function onWelcome(w: Welcome): void {
     setCurrency(w.brand.currency, w.brand.exponent);
     brand.value = w.brand;
     show.value = w.show;
-    stage.value = w.stage;
     products.value = byNumber(w.products);
     orders.value = w.orders;
     addChat(w.chat);
@@ -87,9 +99,6 @@ function onPush(m: PushMessage): void {
   switch (m.t) {
     case "show":
       show.value = m.d;
-      break;
-    case "stage":
-      stage.value = m.d;
       break;
     case "pin":
       show.value = { ...show.value, pinned: m.d.product };

@@ -4,7 +4,8 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { formatCount, formatDuration, t } from "../lib/i18n";
 import { Avatar, Badge, Button, copyText, Icon, IconButton, type IconName, LangSwitch } from "../lib/ui";
-import { openPanel } from "./layout";
+import { layout, openPanel } from "./layout";
+import { Listening, PictureMenu, Slate, TapSound } from "./picture-view";
 import { orders, phase, pinned, player, products, room, show, socket } from "./show";
 
 /** Stage holds the one <video>; it stays mounted in every phase and layout. */
@@ -35,7 +36,7 @@ export function Stage({ children }: { children?: ComponentChildren }) {
       <canvas ref={still} class="stage-video stage-still" />
       {player.state.value === "stalled" && <div class="stall-bar" aria-hidden="true" />}
       <Screen />
-      <TapSound />
+      {phase.value === "live" && <TapSound class="is-whole" />}
       {children}
     </section>
   );
@@ -70,19 +71,6 @@ function Poster() {
   );
 }
 
-function TapSound() {
-  if (phase.value !== "live" || (!player.muted.value && !player.needsTap.value)) return null;
-  const label = player.needsTap.value ? t("room.sound.play") : t("room.sound.tap");
-  return (
-    <button type="button" class="tap-sound" data-testid="tap-sound" onClick={() => player.setMuted(false)}>
-      <span class="tap-label">
-        <Icon name={player.needsTap.value ? "sound" : "muted"} />
-        {label}
-      </span>
-    </button>
-  );
-}
-
 // ---- what stands there instead of a picture
 
 function Screen() {
@@ -109,8 +97,10 @@ function Screen() {
           </Button>
         </Card>
       );
-    case "waiting":
-      return <Card icon="camera" title={t("room.waiting.title")} text={t("room.waiting.text")} />;
+    case "away":
+      return <Slate />;
+    case "listening":
+      return <Listening />;
     case "ended":
       return <Ended />;
     case "unsupported":
@@ -186,11 +176,14 @@ function Card({ icon, title, text, over, children }: CardProps) {
 
 /** TopBar names the room and holds the small controls. */
 export function TopBar({ children }: { children?: ComponentChildren }) {
+  const plays = phase.value === "live" || phase.value === "listening";
+  const menu = show.value.state === "live" && player.supported;
+  const folded = menu && layout.value === "rail"; // a short line: what is rarely used goes into the menu
   return (
     <header class="top">
       <RoomBadge />
       <div class="top-tools">
-        {phase.value === "live" && !player.muted.value && (
+        {plays && !player.muted.value && (
           <IconButton
             icon="sound"
             label={t("room.sound.off")}
@@ -198,7 +191,8 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
             onClick={() => player.setMuted(true)}
           />
         )}
-        <LangSwitch class="on-glass" />
+        {menu && <PictureMenu>{folded && <LangSwitch />}</PictureMenu>}
+        {!folded && <LangSwitch class="on-glass" />}
         {children}
       </div>
     </header>

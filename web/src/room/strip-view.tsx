@@ -3,22 +3,21 @@ import { computed, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { t } from "../lib/i18n";
 import { StatusStrip, useNow } from "../lib/ui";
-import { player, show, socket, stage, welcomed } from "./show";
+import { player, show, socket, welcomed } from "./show";
 
 /** Stalls under three seconds have the thin bar only. */
 const longStall = signal(false);
 const sayAfterMs = 3000;
 
-type Trouble = "none" | "offline" | "both" | "socket" | "host" | "network";
+type Trouble = "none" | "offline" | "both" | "socket" | "network";
 
 const trouble = computed((): Trouble => {
   const state = socket.state.value;
   if (state === "gone" || (state === "connecting" && !welcomed.value)) return "none";
   if (state === "offline") return "offline";
-  if (state !== "open") return player.state.value === "playing" ? "socket" : "both";
-  if (show.value.state !== "live" || player.shape.value === "") return "none";
-  if (!stage.value.live) return "host";
-  return longStall.value ? "network" : "none";
+  const plays = player.state.value === "playing" || player.state.value === "listening";
+  if (state !== "open") return plays ? "socket" : "both";
+  return show.value.state === "live" && longStall.value ? "network" : "none";
 });
 
 /** Strip is empty, and takes no room, while all is well. */
@@ -38,7 +37,6 @@ export function Strip() {
       {trouble.value === "offline" && <Retry text={t("room.offline")} />}
       {trouble.value === "both" && <Countdown />}
       {trouble.value === "socket" && t("room.socket_lost")}
-      {trouble.value === "host" && t("room.host_lost")}
       {trouble.value === "network" && t("room.stalled")}
     </StatusStrip>
   );

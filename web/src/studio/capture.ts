@@ -109,6 +109,8 @@ function adopt(next: MediaStream): void {
   for (const track of next.getTracks()) {
     const id = track.getSettings().deviceId ?? "";
     (track.kind === "video" ? cameraID : microphoneID).value = id;
+    // Movement before sharpness: where bits or cycles are short, encoders shrink the picture.
+    if (track.kind === "video") track.contentHint = "motion";
     track.addEventListener("ended", () => {
       if (stream.value === next) failed("lost");
     });

@@ -6,8 +6,8 @@ import { Badge, Button, Icon, IconButton, useNow } from "../lib/ui";
 import { stage } from "../lib/work/live";
 import { air, airFault, airRetryAt, airRival, airStats, goOffAir, goOnAir, swapMedia, takeOver } from "./air";
 import * as capture from "./capture";
+import { megabits } from "./ingest";
 import { KeySheet } from "./key";
-import { megabits } from "./stage";
 
 /** Publish is the panel under the return picture. */
 export function Publish() {

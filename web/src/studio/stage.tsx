@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { formatDuration, t } from "../lib/i18n";
 import { Badge, Button, Icon, IconButton, Spinner } from "../lib/ui";
 import { ready, show, stage, useServerNow } from "../lib/work/live";
+import { Layers, megabits, Standby, Warnings } from "./ingest";
 import { Publish } from "./publish";
 import { player, socket } from "./wire";
 
@@ -35,6 +36,7 @@ function Return() {
         <Cover />
       </div>
       <StageState />
+      <Warnings />
     </section>
   );
 }
@@ -73,6 +75,8 @@ function Cover() {
     );
   }
   if (state === "stalled") return <p class="screen-note">{t("studio.stalled")}</p>;
+  if (state === "away") return <p class="screen-note">{t("studio.away")}</p>;
+  if (state === "listening") return <p class="screen-note">{t("studio.sound_alone")}</p>;
   if (state === "playing") return null;
   return (
     <div class="screen-cover">
@@ -82,11 +86,11 @@ function Cover() {
 }
 
 function StageState() {
-  const { live, source, video, audio, bitrate, since_ms } = stage.value;
+  const { live, away, source, video, audio, bitrate, since_ms } = stage.value;
   const now = useServerNow();
   return (
     <div class="stage-state" data-testid="stage-state" data-state={live ? "live" : "empty"}>
-      <Arrival live={live} />
+      <Arrival live={live} away={away} />
       {live && (
         <dl class="facts">
           <Fact name={t("studio.source")} value={source || "–"} wide />
@@ -98,14 +102,21 @@ function StageState() {
           <Fact name={t("studio.since")} value={formatDuration(now - since_ms)} />
         </dl>
       )}
+      {live && (
+        <div class="ingest">
+          <Layers />
+          <Standby />
+        </div>
+      )}
     </div>
   );
 }
 
 /** Whether the picture arrives. Without the socket nobody here knows. */
-function Arrival({ live }: { live: boolean }) {
+function Arrival({ live, away }: { live: boolean; away: boolean }) {
   if (!ready.value) return null;
   if (socket.state.value !== "open") return <Badge kind="warn">{t("studio.unknown")}</Badge>;
+  if (live && away) return <Badge kind="warn">{t("studio.interrupted")}</Badge>;
   return live ? <Badge kind="good">{t("studio.receiving")}</Badge> : <Badge>{t("studio.empty")}</Badge>;
 }
 
@@ -122,11 +133,4 @@ function Fact({ name, value, wide }: { name: string; value: string; wide?: boole
 function codecName(codec: string): string {
   const name = codec.split("/").at(-1) ?? codec;
   return name.toUpperCase() === "H264" ? "H.264" : name.toUpperCase() === "OPUS" ? "Opus" : name;
-}
-
-/** Bits per second as people speak of them. */
-export function megabits(bitsPerSecond: number): string {
-  if (bitsPerSecond <= 0) return "–";
-  if (bitsPerSecond < 1_000_000) return `${Math.round(bitsPerSecond / 1000)} kbit/s`;
-  return `${(bitsPerSecond / 1_000_000).toFixed(1)} Mbit/s`;
 }

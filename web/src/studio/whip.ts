@@ -34,7 +34,20 @@ export interface WhipSession {
   close(): void;
 }
 
-const maxVideoBitrate = 2_500_000;
+/** One picture: what fits on most uplinks, and below what the server calls too much for viewers. */
+const single: RTCRtpEncodingParameters = { maxBitrate: 2_200_000, maxFramerate: 30 };
+/** The best layer first: it is the one that is left where a server knows no simulcast. */
+const layers: RTCRtpEncodingParameters[] = [
+  { rid: "h", maxBitrate: 2_500_000, maxFramerate: 30 },
+  { rid: "m", maxBitrate: 600_000, maxFramerate: 30, scaleResolutionDownBy: 2 },
+  { rid: "l", maxBitrate: 180_000, maxFramerate: 30, scaleResolutionDownBy: 4 },
+];
+/** A small picture has no use for three. */
+const smallLayers: RTCRtpEncodingParameters[] = [
+  { rid: "h", maxBitrate: 1_200_000, maxFramerate: 30 },
+  { rid: "l", maxBitrate: 250_000, maxFramerate: 30, scaleResolutionDownBy: 2 },
+];
+const smallBelow = 540; // pixels of the shorter side
 const maxAudioBitrate = 96_000;
 const startKilobits = 1200;
 const gatherMS = 1_000;
@@ -60,17 +73,36 @@ export async function publish(endpoint: string, bearer: string, stream: MediaStr
 
 function addTracks(pc: RTCPeerConnection, stream: MediaStream): void {
   for (const track of stream.getTracks()) {
-    const encoding: RTCRtpEncodingParameters =
-      track.kind === "video"
-        ? { maxBitrate: maxVideoBitrate, maxFramerate: 30 }
-        : { maxBitrate: maxAudioBitrate };
-    const t = pc.addTransceiver(track, {
-      direction: "sendonly",
-      streams: [stream],
-      sendEncodings: [encoding],
-    });
-    if (track.kind === "video") preferCodecs(t);
+    const add = (sendEncodings: RTCRtpEncodingParameters[]) =>
+      pc.addTransceiver(track, { direction: "sendonly", streams: [stream], sendEncodings });
+    if (track.kind === "video") preferCodecs(addVideo(add, track));
+    else add([{ maxBitrate: maxAudioBitrate }]);
   }
+}
+
+/** Several sizes of the picture where the browser can, so that every viewer gets one that fits. */
+function addVideo(
+  add: (encodings: RTCRtpEncodingParameters[]) => RTCRtpTransceiver,
+  track: MediaStreamTrack,
+): RTCRtpTransceiver {
+  try {
+    return add(encodings(track.getSettings()));
+  } catch {
+    return add([single]);
+  }
+}
+
+/** encodings says what to send of a camera's picture. */
+export function encodings(size: { width?: number; height?: number }): RTCRtpEncodingParameters[] {
+  if (!inChromium()) return [single];
+  const { width = 1280, height = 720 } = size;
+  return Math.min(width, height) < smallBelow ? smallLayers : layers;
+}
+
+/** Elsewhere H.264 in several sizes is rare, or half done. */
+function inChromium(): boolean {
+  const { userAgentData } = navigator as { userAgentData?: { brands: { brand: string }[] } };
+  return userAgentData?.brands.some((b) => b.brand === "Chromium") ?? false;
 }
 
 /** H.264 constrained baseline first (every phone decodes it in hardware), then VP8. */
@@ -177,6 +209,17 @@ async function replaceTracks(pc: RTCPeerConnection, next: MediaStream): Promise<
   return true;
 }
 
+/** Of several layers the largest that is sent is the picture; what holds back one holds back all. */
+function readLayer(out: AirStats, s: RTCOutboundRtpStreamStats): void {
+  if (s.active === false) return; // refused by the server
+  if (s.qualityLimitationReason && s.qualityLimitationReason !== "none")
+    out.limited = s.qualityLimitationReason;
+  if ((s.frameWidth ?? 0) <= out.width || !s.framesPerSecond) return;
+  out.width = s.frameWidth ?? 0;
+  out.height = s.frameHeight ?? 0;
+  out.fps = s.framesPerSecond;
+}
+
 /** Reads what leaves this page; bitrate is the mean since the call before. */
 function statsReader(pc: RTCPeerConnection): () => Promise<AirStats> {
   let bytes = 0;
@@ -198,15 +241,10 @@ function statsReader(pc: RTCPeerConnection): () => Promise<AirStats> {
         sent += s.bytesSent;
         now = s.timestamp;
       }
-      if (s.type === "outbound-rtp" && s.kind === "video") {
-        out.width = s.frameWidth ?? 0;
-        out.height = s.frameHeight ?? 0;
-        out.fps = s.framesPerSecond ?? 0;
-        out.limited = s.qualityLimitationReason ?? "none";
-      }
+      if (s.type === "outbound-rtp" && s.kind === "video") readLayer(out, s);
       if (s.type === "remote-inbound-rtp" && s.kind === "video") {
         out.rttMS = Math.round((s.roundTripTime ?? 0) * 1000);
-        out.lostPercent = (s.fractionLost ?? 0) * 100;
+        out.lostPercent = Math.max(out.lostPercent, (s.fractionLost ?? 0) * 100);
       }
     }
     if (at > 0 && now > at) out.bitrate = Math.max(0, ((sent - bytes) * 8000) / (now - at));

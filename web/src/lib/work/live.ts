@@ -38,11 +38,15 @@ export const show = signal<ShowInfo>({
 });
 export const stage = signal<StageInfo>({
   live: false,
+  away: false,
   video: "",
   audio: "",
+  since_ms: 0,
   source: "",
   bitrate: 0,
-  since_ms: 0,
+  standby: false,
+  warnings: [],
+  layers: [],
 });
 export const products = signal<Product[]>([]);
 export const chat = signal<ChatLine[]>([]);
