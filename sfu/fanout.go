@@ -11,7 +11,7 @@ import (
 const (
 	ordersQueue = 1024                   // joins, leaves and NACKs waiting for one shard
 	catchUpTick = time.Millisecond       // pace of first-frame replays
-	chooseTick  = 200 * time.Millisecond // how often a viewer's layer is chosen anew
+	chooseTick  = 100 * time.Millisecond // how often a viewer's layer is chosen anew
 	reportEvery = time.Second            // sender reports
 	cname       = "shopcast"             // of all our streams: they share one clock
 )

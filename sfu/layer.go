@@ -43,6 +43,7 @@ type layer struct {
 	offset    uint32 // stage clock minus the source's timestamps
 	aligned   bool   // offset agrees with the other layers'
 	lastPLI   time.Time
+	keyAt     time.Time // arrival of the last key frame, or when one was last asked for because of its age
 	newest    inbound   // without payload: the owner's newest packet
 	report    reference // the owner's last sender report for this layer
 	inspector *inspect.Inspector
@@ -66,7 +67,7 @@ func (l *layer) reset(rid string) {
 	l.awaitKey = l.outlet.video
 	l.flowing, l.aligned = false, false
 	l.report = reference{}
-	l.lastPLI = time.Time{}
+	l.lastPLI, l.keyAt = time.Time{}, time.Time{}
 	l.newest = inbound{}
 	l.inspector = &inspect.Inspector{}
 	l.splice.Next()
@@ -79,6 +80,16 @@ func (l *layer) mayAsk(now time.Time) bool {
 		return false
 	}
 	l.lastPLI = now
+	return true
+}
+
+// aged says that the last key frame is so old that replaying it to who joins would be long. Browsers
+// send key frames only when asked; it costs little to ask who will not listen. Callers hold outlet.mu.
+func (l *layer) aged(now time.Time) bool {
+	if !l.outlet.video || now.Sub(l.keyAt) < keyAge {
+		return false
+	}
+	l.keyAt = now
 	return true
 }
 

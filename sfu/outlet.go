@@ -15,6 +15,8 @@ const (
 	audioRing = 256  // 5 s of 20 ms packets
 	// keyInterval is the least time between two key frame requests to a publisher and layer.
 	keyInterval = 500 * time.Millisecond
+	// keyAge is how old a layer's key frame may get before another one is asked for.
+	keyAge = 3 * time.Second
 )
 
 // inbound is one packet as a publisher sent it. The layer keeps the payload.
@@ -113,8 +115,10 @@ func (o *outlet) write(u *upstream, in inbound) written {
 	}
 	if starts&ring.Key != 0 {
 		l.keyAsked.Store(false)
+		l.keyAt = in.at
 	}
-	return written{wake: l.wakeDue(in), began: began, askKey: l.keyAsked.Load() && l.mayAsk(in.at)}
+	ask := (l.keyAsked.Load() || l.aged(in.at)) && l.mayAsk(in.at)
+	return written{wake: l.wakeDue(in), began: began, askKey: ask}
 }
 
 // begin puts a layer on the stage's clock; callers hold mu.
