@@ -25,7 +25,7 @@ COPY --from=binary /out/shopcast /shopcast
 COPY --from=binary --chown=65532:65532 /out/data /data
 USER 65532:65532
 VOLUME /data
-EXPOSE 8080/tcp 8443/udp
+EXPOSE 8080/tcp 8443/udp 8443/tcp
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 CMD ["/shopcast", "healthcheck"]
 ENTRYPOINT ["/shopcast"]
 CMD ["serve", "--data", "/data"]

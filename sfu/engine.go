@@ -175,7 +175,7 @@ func (e *Engine) prepare() error {
 	if err != nil {
 		return err
 	}
-	if e.handshakes, err = lite.New(lite.Config{Certificate: shown, Log: e.log}); err != nil {
+	if e.handshakes, err = lite.New(lite.Config{Certificate: shown, Handshakes: 2 * e.cfg.Shards, Log: e.log}); err != nil {
 		return fmt.Errorf("prepare handshakes: %w", err)
 	}
 	logs := pionLogs{log: e.log}

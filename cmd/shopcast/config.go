@@ -24,6 +24,8 @@ type config struct {
 	udp       string   // the one UDP address of all media
 	publicIPs []string // addresses viewers reach the UDP port at; empty = those of the interfaces
 	demoPay   bool     // offer the demo payment provider
+	mediaURL  string   // origin WHIP and WHEP clients are sent to; empty = served here
+	metrics   string   // TCP address of Prometheus and pprof; empty = not served
 	url       string   // origin of printed and shared links; empty = http://localhost:<port>
 }
 
@@ -52,7 +54,7 @@ func knobs() []knob {
 			c.listen = v
 			return checkAddr(v)
 		}},
-		{"udp", ":8443", "UDP address for all media, one port", func(c *config, v string) error {
+		{"udp", ":8443", "address for all media, one port: UDP, and TCP of the same number", func(c *config, v string) error {
 			c.udp = v
 			return checkAddr(v)
 		}},
@@ -71,18 +73,26 @@ func knobs() []knob {
 		}},
 		{"url", "", "address people open, such as https://live.brand.com (default: http://localhost with the port of --listen)", func(c *config, v string) error {
 			c.url = strings.TrimSuffix(v, "/")
-			if v == "" {
-				return nil
-			}
-			parsed, err := url.Parse(c.url)
-			if err != nil || parsed.Host == "" || parsed.Path != "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
-				return fmt.Errorf("%q is not an origin such as https://live.brand.com", v)
-			}
-			return nil
+			return checkOrigin(v)
 		}},
 		{"demo-payments", "false", "also offer the demo payment provider, which moves no money", func(c *config, v string) (err error) {
 			if c.demoPay, err = strconv.ParseBool(v); err != nil {
 				return fmt.Errorf("%q is neither true nor false", v)
+			}
+			return nil
+		}},
+		{"media-url", "", "origin of another machine that WHIP and WHEP clients are sent to, such as https://media.brand.com (default: this one)", func(c *config, v string) error {
+			c.mediaURL = strings.TrimSuffix(v, "/")
+			return checkOrigin(v)
+		}},
+		{"metrics", "", "TCP address for Prometheus (/metrics) and pprof, such as 127.0.0.1:9090 (default: not served)", func(c *config, v string) error {
+			c.metrics = v
+			if v == "" {
+				return nil
+			}
+			host, _, err := net.SplitHostPort(v)
+			if err != nil || host == "" { // they show memory and code: every address only on purpose
+				return fmt.Errorf("%q is not address:port such as 127.0.0.1:9090", v)
 			}
 			return nil
 		}},
@@ -92,6 +102,18 @@ func knobs() []knob {
 func checkAddr(v string) error {
 	if _, _, err := net.SplitHostPort(v); err != nil {
 		return fmt.Errorf("%q is not host:port or :port", v)
+	}
+	return nil
+}
+
+// checkOrigin accepts nothing, or scheme and host alone.
+func checkOrigin(v string) error {
+	if v == "" {
+		return nil
+	}
+	parsed, err := url.Parse(strings.TrimSuffix(v, "/"))
+	if err != nil || parsed.Host == "" || parsed.Path != "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
+		return fmt.Errorf("%q is not an origin such as https://live.brand.com", v)
 	}
 	return nil
 }

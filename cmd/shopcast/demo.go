@@ -64,7 +64,7 @@ func demoCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runDemo(c, options) },
 	}
-	addKnobs(c, "data", "listen", "udp", "public-ip", "url")
+	addKnobs(c, "data", "listen", "udp", "public-ip", "url", "metrics")
 	c.Flags().BoolVar(&options.json, "json", false, "print the links as one JSON line")
 	c.Flags().BoolVar(&options.noClip, "no-clip", false, "leave the stage empty for a publisher of your own")
 	c.Flags().BoolVar(&options.noOrders, "no-orders", false, "place no made-up orders")

@@ -30,6 +30,7 @@ type house struct {
 	sockets  *signaling.Server
 	http     *http.Server
 	admin    *http.Server
+	metrics  *http.Server // nil: not served
 	listener net.Listener
 	baseURL  string
 	// talk is nil until the sockets are there: what the shop reports before that
@@ -106,7 +107,7 @@ func (h *house) openDoors() error {
 	}
 	h.sockets = signaling.New(signaling.Config{
 		Shop: h.shop, Stage: h.media.Stage(), Log: h.log, Now: time.Now,
-		BaseURL: h.cfg.url, Session: site.SessionFrom, Origin: site.Origin,
+		BaseURL: h.cfg.url, MediaURL: h.cfg.mediaURL, Session: site.SessionFrom, Origin: site.Origin,
 	})
 	h.talk.Store(h.sockets)
 	mux := http.NewServeMux()
@@ -116,6 +117,9 @@ func (h *house) openDoors() error {
 		Handler: site.Secure(mux), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
 		ReadTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+	}
+	if h.metrics, err = serveMetrics(h.cfg.metrics, h.media.Stage().Stats, h.log); err != nil {
+		return err
 	}
 	h.admin, err = serveAdmin(h)
 	return err
@@ -161,6 +165,9 @@ func (h *house) close() {
 	defer cancel()
 	if h.admin != nil {
 		_ = h.admin.Close() //nolint:errcheck // the process ends
+	}
+	if h.metrics != nil {
+		_ = h.metrics.Close() //nolint:errcheck // the process ends
 	}
 	if h.sockets != nil {
 		h.sockets.Close()

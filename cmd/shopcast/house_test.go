@@ -30,21 +30,33 @@ var (
 		"shop/pay":        {},
 		"shop/pay/manual": {"shop/pay"},
 		"shop/pay/demo":   {"shop/pay"},
-		"sfu":             {"sfu/ring", "sfu/rewrite"},
-		"sfu/ring":        {},
-		"sfu/rewrite":     {},
-		"sfu/clip":        {},
+		"sfu": {
+			"sfu/ring", "sfu/rewrite", "sfu/udp", "sfu/lite", "sfu/protect", "sfu/describe", "sfu/adapt", "sfu/inspect",
+		},
+		"sfu/ring":           {},
+		"sfu/rewrite":        {},
+		"sfu/udp":            {},
+		"sfu/lite":           {},
+		"sfu/protect":        {},
+		"sfu/describe":       {},
+		"sfu/adapt":          {},
+		"sfu/inspect":        {},
+		"sfu/clip":           {},
+		"cmd/crowd":          {},
+		"cmd/crowd/baseline": {},
 	}
 	// houseDoors says which package may import an outside module, by prefix.
 	houseDoors = map[string][]string{
-		"github.com/pion/":             {"sfu", "sfu/ring", "sfu/rewrite", "sfu/clip"},
+		"github.com/pion/":             {"sfu", "sfu/lite", "sfu/protect", "sfu/describe", "sfu/clip", "cmd/crowd", "cmd/crowd/baseline"},
+		"golang.org/x/sys/":            {"sfu/udp", "cmd/crowd"},
+		"github.com/prometheus/":       {"cmd/shopcast"},
 		"github.com/gorilla/websocket": {"signaling"},
 		"go.etcd.io/bbolt":             {"shop/kv"},
-		"net/http":                     {"signaling", "web", "cmd/shopcast"},
-		"github.com/spf13/cobra":       {"cmd/shopcast"},
+		"net/http":                     {"signaling", "web", "cmd/shopcast", "cmd/crowd", "cmd/crowd/baseline"},
+		"github.com/spf13/cobra":       {"cmd/shopcast", "cmd/crowd"},
 		"github.com/goccy/go-yaml":     {"cmd/shopcast"},
-		"os/signal":                    {"cmd/shopcast"},
-		"flag":                         {"cmd/shopcast"},
+		"os/signal":                    {"cmd/shopcast", "cmd/crowd", "cmd/crowd/baseline"},
+		"flag":                         {"cmd/shopcast", "cmd/crowd/baseline"},
 	}
 )
 
