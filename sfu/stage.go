@@ -376,6 +376,7 @@ func (s *Stage) Stats() Stats {
 	stats.Repaired = s.repaired.Load()
 	stats.KeyRequests = s.keyRequests.Load()
 	stats.Dropped = s.drops.snapshot()
+	s.engine.countDrops(stats.Dropped)
 	stats.Goroutines = int(s.engine.running.Load())
 	return stats
 }

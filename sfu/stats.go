@@ -77,3 +77,21 @@ func (c *dropCounts) snapshot() map[string]uint64 {
 	}
 	return counts
 }
+
+// countDrops adds what the port and the handshakes refuse, by names of the same kind.
+func (e *Engine) countDrops(counts map[string]uint64) {
+	handshakes, port := e.handshakes.Counts(), e.port.Totals()
+	for name, n := range map[string]uint64{
+		"handshake_queue":   handshakes.Refused, // ClientHello beyond the admission queue
+		"handshake_failed":  handshakes.Failed,  // no keys in time
+		"wrong_fingerprint": handshakes.Forged,  // a certificate the SDP did not announce
+		"foreign":           port.Foreign,       // datagram too long, empty, or from a link-local address
+		"tcp_queue":         port.QueueFull,     // datagram for a TCP viewer that is slow
+		"tcp_refused":       port.Refused,       // TCP connection beyond the caps
+		"tcp_reaped":        port.Reaped,        // TCP connection that showed no right to be here
+	} {
+		if n > 0 {
+			counts[name] = n
+		}
+	}
+}
