@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 
 	"shopcast/sfu/udp"
@@ -83,7 +84,10 @@ func (d *directory) dropPath(from udp.Peer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.paths, from)
-	delete(d.peers, from.Remote)
+	if _, known := d.peers[from.Remote]; known {
+		delete(d.peers, from.Remote)
+		d.order = slices.DeleteFunc(d.order, func(a netip.AddrPort) bool { return a == from.Remote })
+	}
 }
 
 // remove forgets everything about v.

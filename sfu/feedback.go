@@ -6,6 +6,7 @@ import (
 	"github.com/pion/rtcp"
 
 	"shopcast/sfu/adapt"
+	"shopcast/sfu/udp"
 )
 
 const (
@@ -81,8 +82,9 @@ func (v *Viewer) Layer() string {
 	return ""
 }
 
-// receiveRTCP takes what a viewer reports.
-func (v *Viewer) receiveRTCP(datagram []byte) {
+// receiveRTCP takes what a viewer reports. It reports on the path it has chosen, so that is where
+// media goes from now on: after its NAT has given it another port, for example.
+func (v *Viewer) receiveRTCP(datagram []byte, from udp.Peer) {
 	now := time.Now()
 	v.linking.Lock()
 	if v.incoming == nil {
@@ -105,7 +107,7 @@ func (v *Viewer) receiveRTCP(datagram []byte) {
 		v.stage.drops.add(dropMalformed, 1)
 		return
 	}
-	v.heard.Store(now.UnixNano())
+	v.hears(from, now, true)
 	for _, packet := range packets {
 		v.feedback(packet, now)
 	}

@@ -210,16 +210,3 @@ func (o *outlet) noteReport(u *upstream, ntp uint64, ts uint32) {
 		l.align()
 	}
 }
-
-// heardAt is when the owner's last packet came; zero if it has sent none.
-func (o *outlet) heardAt() time.Time {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var last time.Time
-	for _, l := range o.layers {
-		if l.flowing && l.newest.at.After(last) {
-			last = l.newest.at
-		}
-	}
-	return last
-}

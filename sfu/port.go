@@ -97,7 +97,7 @@ func (e *Engine) receive(datagram []byte, from udp.Peer, socket int) {
 	case first >= firstDTLS && first <= lastDTLS:
 		v.receiveDTLS(datagram, from.Remote.Addr())
 	case first >= firstRTP && first <= lastRTP:
-		v.receiveRTCP(datagram)
+		v.receiveRTCP(datagram, from)
 	default:
 		e.stage.drops.add(dropMalformed, 1)
 	}

@@ -139,11 +139,9 @@ func (s *session) end(reason string) {
 	}()
 }
 
+// hasEnded says that end has begun, or is through.
 func (s *session) hasEnded() bool {
-	select {
-	case <-s.done:
-		return true
-	default:
-		return false
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
 }

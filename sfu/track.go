@@ -1,6 +1,8 @@
 package sfu
 
 import (
+	"errors"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -71,8 +73,12 @@ func (u *upstream) read() {
 	buf := make([]byte, packetBytes)
 	for {
 		n, _, err := u.track.Read(buf)
+		if u.ended(err) {
+			return
+		}
 		if err != nil {
-			return // the session has ended; whoever ended it knows why
+			stage.drops.add(dropMalformed, 1)
+			continue
 		}
 		in, ok := u.parse(buf[:n])
 		if !ok {
@@ -91,6 +97,12 @@ func (u *upstream) read() {
 			u.requestKey()
 		}
 	}
+}
+
+// ended tells the session's end, whose reason others know, from a packet that Pion cannot read: one
+// of a codec not negotiated, or too long. The next one may be fine.
+func (u *upstream) ended(err error) bool {
+	return err != nil && (u.publisher.hasEnded() || errors.Is(err, io.EOF))
 }
 
 // parse reads one packet and copies its payload: the one copy on its way.
@@ -134,7 +146,7 @@ func withoutPadding(payload []byte, padded bool) ([]byte, bool) {
 func (u *upstream) discard() {
 	buf := make([]byte, packetBytes)
 	for {
-		if _, _, err := u.track.Read(buf); err != nil {
+		if _, _, err := u.track.Read(buf); u.ended(err) {
 			return
 		}
 		u.publisher.stage.drops.add(dropSpareLayer, 1)

@@ -24,6 +24,9 @@ const (
 	viewerSilence = 25 * time.Second
 	// streamID groups a viewer's two tracks, so that browsers play them in step.
 	streamID = "shopcast"
+	// pathSilence is how long the selected path may go without a check before a check on another one,
+	// though it does not nominate, moves the viewer there: its NAT has a new port for it.
+	pathSilence = 8 * time.Second
 	// maxHalfOpen bounds the viewers that are negotiated and not connected.
 	maxHalfOpen = 4096
 )
@@ -39,9 +42,10 @@ type Viewer struct {
 	feed  *feed
 
 	// atomic
-	path  atomic.Pointer[udp.Peer] // the selected one, nil before the first check
-	heard atomic.Int64             // last valid check or report, Unix ns
-	shard atomic.Pointer[shard]    // nil before it joined
+	path   atomic.Pointer[udp.Peer] // the selected one, nil before the first check
+	heard  atomic.Int64             // last valid check or report, Unix ns
+	onPath atomic.Int64             // last of them on the selected path
+	shard  atomic.Pointer[shard]    // nil before it joined
 
 	// guarded by directory.mu
 	paths []udp.Peer
@@ -282,20 +286,33 @@ func (v *Viewer) receiveCheck(datagram []byte, local string, from udp.Peer, sock
 	if from.Stream != nil {
 		from.Stream.Keep()
 	}
-	v.heard.Store(time.Now().UnixNano())
+	now := time.Now()
 	if known, ok := v.engine.directory.viewerOf(from); !ok || known != v {
 		v.engine.directory.addPath(from, v)
 	}
-	if path := v.path.Load(); path == nil || binding.Nominated && *path != from {
-		v.path.Store(&from)
-		v.feed.route.Store(udp.NewRoute(from))
-	}
+	silent := now.Sub(time.Unix(0, v.onPath.Load())) > pathSilence
+	v.hears(from, now, binding.Nominated || silent)
 	_ = via.Send(reply, from) // a lost answer is asked for again
 	v.linking.Lock()
 	defer v.linking.Unlock()
 	if v.dtls == nil {
 		v.socket = max(socket, 0)
 		v.startDTLS()
+	}
+}
+
+// hears notes a sign of life. chosen says that the peer shows to use this path now; the first one is
+// used until then.
+func (v *Viewer) hears(from udp.Peer, now time.Time, chosen bool) {
+	v.heard.Store(now.UnixNano())
+	path := v.path.Load()
+	if path == nil || chosen && *path != from {
+		path = &from
+		v.path.Store(path)
+		v.feed.route.Store(udp.NewRoute(from))
+	}
+	if *path == from {
+		v.onPath.Store(now.UnixNano())
 	}
 }
 
