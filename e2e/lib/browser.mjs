@@ -18,7 +18,8 @@ export const phone = {
 };
 export const desktop = { viewport: { width: 1440, height: 900 } };
 
-export function launch() {
+/** @param {...string} more command line flags of this browser alone */
+export function launch(...more) {
   mkdirSync(out, { recursive: true });
   return chromium.launch({
     executablePath: execFileSync(findBrowser, { encoding: "utf8" }).trim(),
@@ -36,6 +37,7 @@ export function launch() {
       "--no-first-run",
       "--use-fake-device-for-media-stream",
       "--use-fake-ui-for-media-stream",
+      ...more,
     ],
   });
 }
@@ -62,7 +64,8 @@ export async function newPage(browser, options = {}) {
   return Object.assign(page, { faults });
 }
 
-function keepPeers() {
+/** Runs in the page before its own scripts. */
+export function keepPeers() {
   const Plain = window.RTCPeerConnection;
   /** @type {RTCPeerConnection[]} */
   const peers = [];

@@ -22,9 +22,21 @@ const startLimitMs = 30_000;
  * @property {string} data
  */
 
-/** @param {{lang?: string, clip?: boolean, orders?: boolean}} [options] */
+/**
+ * @typedef {object} Options
+ * @property {string} [lang]
+ * @property {boolean} [clip] play the demo clip
+ * @property {boolean} [orders] place made-up orders
+ * @property {boolean} [allAddresses] media on every address of the machine, not only 127.0.0.1
+ */
+
+/** @param {Options} [options] */
 export async function startDemo(options = {}) {
-  const server = new Server(options, await freePort());
+  const server = new Server(options, {
+    pages: await freePort(),
+    media: await freePort(),
+    metrics: await freePort(),
+  });
   await server.start();
   return server;
 }
@@ -35,8 +47,8 @@ export async function startDemo(options = {}) {
  */
 export async function startEmpty() {
   const data = mkdtempSync(join(tmpdir(), "shopcast-e2e-"));
-  const at = `127.0.0.1:${await freePort()}`;
-  const child = spawn(binary, ["serve", "--listen", at, "--udp", at, "--data", data], {
+  const [pages, media] = [await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
+  const child = spawn(binary, ["serve", "--listen", pages, "--udp", media, "--data", data], {
     stdio: ["ignore", "pipe", "ignore"],
   });
   for await (const line of createInterface({ input: child.stdout })) {
@@ -63,19 +75,21 @@ export class Server {
   #errors = "";
 
   /**
-   * @param {{lang?: string, clip?: boolean, orders?: boolean}} options
-   * @param {number} port TCP and UDP
+   * @param {Options} options
+   * @param {{pages: number, media: number, metrics: number}} ports media is UDP and TCP
    */
-  constructor(options, port) {
+  constructor(options, ports) {
     this.options = options;
-    this.port = port;
+    this.ports = ports;
     this.data = mkdtempSync(join(tmpdir(), "shopcast-e2e-"));
   }
 
   async start() {
-    const { lang = "en", clip = true, orders = false } = this.options;
-    const at = `127.0.0.1:${this.port}`;
-    const args = ["demo", "--json", "--lang", lang, "--listen", at, "--udp", at, "--data", this.data];
+    const { lang = "en", clip = true, orders = false, allAddresses = false } = this.options;
+    const { pages, media, metrics } = this.ports;
+    const args = ["demo", "--json", "--lang", lang, "--data", this.data];
+    args.push("--listen", `127.0.0.1:${pages}`, "--metrics", `127.0.0.1:${metrics}`);
+    args.push("--udp", `${allAddresses ? "" : "127.0.0.1"}:${media}`);
     if (!clip) args.push("--no-clip");
     if (!orders) args.push("--no-orders");
     const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -102,6 +116,17 @@ export class Server {
   /** What the server has said on stderr since it was started. */
   get errors() {
     return this.#errors;
+  }
+
+  /**
+   * One number of the media engine, by the last part of its name.
+   * @param {string} name
+   */
+  async metric(name) {
+    const text = await (await fetch(`http://127.0.0.1:${this.ports.metrics}/metrics`)).text();
+    const value = new RegExp(`^shopcast_media_${name} (\\S+)$`, "m").exec(text)?.[1];
+    if (value === undefined) throw new Error(`no metric ${name}`);
+    return Number(value);
   }
 
   /** Ends the process at once, as a power cut does. */

@@ -6,10 +6,11 @@
  * @param {import("playwright-core").Page} page
  * @param {{whip_url: string, stage_key: string}} to
  * @param {{width: number, height: number}} size
+ * @param {{codec?: "H264" | "VP8", standby?: boolean}} [options]
  */
-export function publish(page, to, size) {
+export function publish(page, to, size, { codec = "H264", standby = false } = {}) {
   return page.evaluate(
-    async ({ to, size }) => {
+    async ({ to, size, codec, standby }) => {
       const canvas = Object.assign(document.createElement("canvas"), size);
       const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
       let n = 0;
@@ -29,9 +30,9 @@ export function publish(page, to, size) {
       const video = peer.addTransceiver(canvas.captureStream(25).getVideoTracks()[0], {
         direction: "sendonly",
       });
-      const h264 =
-        RTCRtpSender.getCapabilities("video")?.codecs.filter((c) => c.mimeType === "video/H264") ?? [];
-      if (h264.length > 0) video.setCodecPreferences(h264);
+      const wanted =
+        RTCRtpSender.getCapabilities("video")?.codecs.filter((c) => c.mimeType === `video/${codec}`) ?? [];
+      if (wanted.length > 0) video.setCodecPreferences(wanted);
       peer.addTransceiver(sink.stream.getAudioTracks()[0], { direction: "sendonly" });
       await peer.setLocalDescription();
       await new Promise((resolve) => {
@@ -40,7 +41,7 @@ export function publish(page, to, size) {
           if (peer.iceGatheringState === "complete") resolve(undefined);
         });
       });
-      const answer = await fetch(new URL(to.whip_url).pathname, {
+      const answer = await fetch(new URL(to.whip_url).pathname + (standby ? "?standby=1" : ""), {
         method: "POST",
         headers: { "content-type": "application/sdp", authorization: `Bearer ${to.stage_key}` },
         body: peer.localDescription?.sdp,
@@ -49,6 +50,6 @@ export function publish(page, to, size) {
       if (answer.status === 201) await peer.setRemoteDescription({ type: "answer", sdp: text });
       return { status: answer.status, location: answer.headers.get("location"), text };
     },
-    { to: { whip_url: to.whip_url, stage_key: to.stage_key }, size },
+    { to: { whip_url: to.whip_url, stage_key: to.stage_key }, size, codec, standby },
   );
 }
