@@ -1,4 +1,4 @@
-# make run | test | build | generate | lint | fmt. Everything a target needs beyond
+# make run | test | build | generate | bench-media | lint | fmt. Everything a target needs beyond
 # Go, Node and npm it brings itself.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,10 +11,10 @@ tool     = go tool -modfile=tools.mod
 web_src := $(shell find web/src web/locale web/build.mjs web/package.json web/tsconfig.json -type f 2>/dev/null)
 npm_ci   = npm ci --no-audit --no-fund --loglevel=error
 
-.PHONY: help run demo build test lint fmt generate check-go check-web test-go test-web test-e2e tools clean
+.PHONY: help run demo build test lint fmt generate bench-media check-go check-web test-go test-web test-e2e tools clean
 
 help: ## Show this list
-	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: build ## Build and start the demo brand on http://localhost:8080
 	@exec bin/shopcast demo
@@ -27,6 +27,9 @@ test: tools ## Run everything CI runs: checks, Go tests with -race, real browser
 
 generate: tools ## Renew what is generated: protocol.ts and the tables of docs/protocol.md
 	@go test ./signaling -run '^TestProtocolIsCurrent$$' -count=1 -update
+
+bench-media: tools ## Measure the media engine beside a plain relay and beside the floor (10 minutes)
+	@scripts/bench-media.sh
 
 lint: tools web/node_modules/.package-lock.json ## Run the slower linters too: golangci-lint, deadcode
 	@scripts/check.sh
