@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
+
 	"shopcast/sfu/ring"
 )
 
@@ -87,5 +89,26 @@ func TestTimestampAt_WithoutReports(t *testing.T) {
 	o.handTo(nil)
 	if _, ok := o.timestampAt(now); ok {
 		t.Error("a timestamp without an owner")
+	}
+}
+
+// TestLane_Report reads our reports with a parser that is not ours.
+func TestLane_Report(t *testing.T) {
+	l := lane{ssrc: 77, packets: 1000, octets: 123_456}
+	other := lane{ssrc: 78, packets: 1, octets: 2}
+	packets, err := rtcp.Unmarshal(other.report(l.report(nil, 1<<63|5, 90_000), 9, 10))
+	if err != nil || len(packets) != 4 {
+		t.Fatalf("%d packets, %v", len(packets), err)
+	}
+	sr, ok := packets[0].(*rtcp.SenderReport)
+	if !ok || sr.SSRC != 77 || sr.NTPTime != 1<<63|5 || sr.RTPTime != 90_000 || sr.PacketCount != 1000 || sr.OctetCount != 123_456 {
+		t.Errorf("report %+v", packets[0])
+	}
+	name, ok := packets[3].(*rtcp.SourceDescription)
+	if !ok || len(name.Chunks) != 1 || name.Chunks[0].Source != 78 || name.Chunks[0].Items[0].Text != cname {
+		t.Errorf("name %+v", packets[3])
+	}
+	if silent := (&lane{ssrc: 79}).report(nil, 1, 2); silent != nil {
+		t.Error("a report of a lane that has sent nothing")
 	}
 }

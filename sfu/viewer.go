@@ -206,7 +206,7 @@ func (v *Viewer) IsRestart(sdpfrag string) bool {
 }
 
 // Restart restarts ICE with the peer's new credentials and returns our new ones as a fragment. The
-// ETag changes; DTLS and the keys stay. It is for sessions whose peer made the offer (WHEP).
+// ETag changes; DTLS and the keys stay.
 func (v *Viewer) Restart(sdpfrag string) (string, error) {
 	f, err := describe.ParseFragment(sdpfrag)
 	if err != nil {
@@ -217,7 +217,7 @@ func (v *Viewer) Restart(sdpfrag string) (string, error) {
 	if v.hasEnded() {
 		return "", ErrClosed
 	}
-	if !v.agreed || v.weOffer || !f.Restarts(v.remote.Ufrag) {
+	if !v.agreed || !f.Restarts(v.remote.Ufrag) {
 		return "", fmt.Errorf("%w: fragment does not restart this session", ErrBadSDP)
 	}
 	v.renew()
