@@ -45,6 +45,7 @@ describe("a hot standby", () => {
 
   test("goes on air when the live one is killed", async (t) => {
     await noteFrames(room);
+    await framesAdvance(room, 5); // of the live one: a crash is quick
     // Its process dies as in a crash: nothing is taken back, nothing says goodbye.
     void live.goto("chrome://crash").catch(() => {});
     await eventually("the standby's picture", async () => {

@@ -14,7 +14,6 @@ import (
 // feed is one viewer as its shard sees it.
 type feed struct {
 	// static once the shard has it
-	viewer  *Viewer
 	terms   describe.Session
 	sealer  *protect.Sealer
 	control *protect.Control // sealing side; the opening side is the viewer's

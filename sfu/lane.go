@@ -70,13 +70,8 @@ func newLane(out *outlet, ssrc, rtx uint32) lane {
 
 // pump sends what a lane has not seen. more says that it stopped because of its pace, or waits.
 func (sh *shard) pump(f *feed, l *lane) (more bool) {
-	if l.slot != l.want && l.mayLeave(sh.now) {
-		switch sh.enter(f, l) {
-		case entered:
-		case entersSoon:
-			return true
-		case cannotEnter:
-		}
+	if l.slot != l.want && l.mayLeave(sh.now) && sh.enter(f, l) {
+		return true
 	}
 	if l.slot == none {
 		return false
@@ -117,40 +112,31 @@ func (l *lane) mayLeave(now time.Time) bool {
 	return !ok || now.Sub(newest.At) > switchWithin
 }
 
-// entry is what became of the wish to follow another layer.
-type entry int
-
-const (
-	entered     entry = iota
-	entersSoon        // the layer's next frame will do: send nothing until then
-	cannotEnter       // not now: the present layer goes on
-)
-
 // enter puts the cursor where a viewer begins: sound at the head; pictures at the layer's last key
-// frame, so that the first frame shows at once and nobody upstream is asked for anything.
-func (sh *shard) enter(f *feed, l *lane) entry {
+// frame, so that the first frame shows at once and nobody upstream is asked for anything. Where that
+// cannot be, the present layer goes on. soon says that the wanted layer's next frame will do, and
+// nothing should be sent until then.
+func (sh *shard) enter(f *feed, l *lane) (soon bool) {
 	if l.want == none {
 		l.follow(none, 0)
 		f.layer.Store(0)
-		return entered
+		return false
 	}
 	r := l.out.layers[l.want].ring
 	if !l.out.video {
 		l.follow(l.want, r.Head())
 		l.live, l.epoch = true, noEpoch // the next packet opens a segment
-		return entered
+		return false
 	}
 	newest, start, ok := r.Newest()
 	if !ok {
-		return cannotEnter
+		return false
 	}
 	key, ok := r.Key()
-	if !ok {
-		return l.cannotReplay()
-	}
 	first, held := r.At(key.Index)
-	if !held || newest.Index-key.Index > replayPackets || newest.Bytes-first.Bytes > l.replayLimit() {
-		return l.cannotReplay()
+	if !ok || !held || newest.Index-key.Index > replayPackets || newest.Bytes-first.Bytes > l.replayLimit() {
+		l.out.layers[l.want].wantKey()
+		return false
 	}
 	if !l.open(first, key.SN, newest, start.SN, l.want) {
 		return l.wait(sh.now)
@@ -158,13 +144,7 @@ func (sh *shard) enter(f *feed, l *lane) entry {
 	l.follow(l.want, key.Index)
 	l.pace = max(replayLeast, (newest.Index-key.Index)/replayTicks+1)
 	f.layer.Store(int32(l.slot) + 1)
-	return entered
-}
-
-// cannotReplay asks for a key frame to begin with.
-func (l *lane) cannotReplay() entry {
-	l.out.layers[l.want].wantKey()
-	return cannotEnter
+	return false
 }
 
 // replayLimit bounds a replay in bytes. A viewer that sees a picture already can wait for the next
@@ -176,15 +156,12 @@ func (l *lane) replayLimit() uint64 {
 	return replayBytes / 8
 }
 
-// wait gives the wanted layer a moment to get ahead of what was sent.
-func (l *lane) wait(now time.Time) entry {
+// wait gives the wanted layer a moment to get ahead of what was sent; false when that is over.
+func (l *lane) wait(now time.Time) bool {
 	if l.waiting.IsZero() {
 		l.waiting = now
 	}
-	if now.Sub(l.waiting) > switchWithin {
-		return cannotEnter
-	}
-	return entersSoon
+	return now.Sub(l.waiting) <= switchWithin
 }
 
 // follow makes a layer the present one.

@@ -128,6 +128,7 @@ func (o *outlet) begin(l *layer, in inbound) {
 		return
 	}
 	l.flowing, l.awaitKey, l.began, l.newest = true, false, in.at, in
+	l.keyAt = in.at // its first packet begins a key frame
 	l.newest.payload = nil
 	passed := uint32(0)
 	if !o.newestAt.IsZero() {

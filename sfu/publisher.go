@@ -29,12 +29,11 @@ type Publisher struct {
 	*connection
 
 	// static after construction
-	key      string
-	label    string
-	takeOver bool
-	rids     []string // simulcast layers as they were offered, none = no simulcast
-	stage    *Stage
-	clock    peerClock
+	key   string
+	label string
+	rids  []string // simulcast layers as they were offered, none = no simulcast
+	stage *Stage
+	clock peerClock
 
 	// atomic
 	hot   atomic.Bool  // a hot standby: what it sends is kept for the moment it goes on air
@@ -57,7 +56,7 @@ func (s *Stage) newPublisher(ctx context.Context, req PublishRequest) (*Publishe
 		return nil, "", err
 	}
 	p := &Publisher{
-		connection: base, key: req.Key, label: req.Label, takeOver: req.TakeOver,
+		connection: base, key: req.Key, label: req.Label,
 		rids: describe.SimulcastRIDs(req.Offer), stage: s, taken: make(map[*layer]*upstream),
 	}
 	p.hot.Store(req.Standby)

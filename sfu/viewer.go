@@ -116,7 +116,7 @@ func (s *Stage) newViewer(room string) (*Viewer, error) {
 	}
 	v.renew()
 	v.feed = &feed{
-		viewer: v, audio: newLane(s.audio, v.local.AudioSSRC, 0), video: newLane(s.video, v.local.VideoSSRC, v.local.RepairSSRC),
+		audio: newLane(s.audio, v.local.AudioSSRC, 0), video: newLane(s.video, v.local.VideoSSRC, v.local.RepairSSRC),
 	}
 	v.reports.SetLimit(reportsPerSecond)
 	v.reports.SetBurst(2 * reportsPerSecond)
