@@ -339,15 +339,23 @@ func TestViewer_RED(t *testing.T) {
 	}
 }
 
-// TestViewer_TCP watches where no UDP gets through.
-func TestViewer_TCP(t *testing.T) {
-	e := newTestEngine(t, nil)
-	source := publish(t, e, "H264", PublishRequest{Key: "k"})
-	v := collect(newTCPPeer(t, "H264", "opus"))
-	v.watch(t, e, "room")
-	source.play("flows", 10, func() bool { return len(v.videos()) > 100 && len(v.audios()) > 20 })
-	checkContinuous(t, v.videos())
-	if path := v.viewer.path.Load(); path == nil || path.Stream == nil {
-		t.Error("not over TCP")
+// TestViewer_Networks watches where no UDP gets through, and where there is only IPv6.
+func TestViewer_Networks(t *testing.T) {
+	for _, network := range []webrtc.NetworkType{webrtc.NetworkTypeTCP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP6} {
+		t.Run(network.String(), func(t *testing.T) {
+			e := newTestEngine(t, func(c *Config) { c.UDPAddr = ":0" })
+			source := publish(t, e, "H264", PublishRequest{Key: "k"})
+			v := collect(newPeerOn(t, []webrtc.NetworkType{network}, "H264", "opus"))
+			v.watch(t, e, "room")
+			source.play("flows", 10, func() bool { return len(v.videos()) > 100 && len(v.audios()) > 20 })
+			checkContinuous(t, v.videos())
+			path := v.viewer.path.Load()
+			if tcp := network != webrtc.NetworkTypeUDP6; (path.Stream != nil) != tcp {
+				t.Errorf("over TCP: %v, want %v", path.Stream != nil, tcp)
+			}
+			if v6 := network != webrtc.NetworkTypeTCP4; path.Remote.Addr().Is6() != v6 {
+				t.Errorf("from %v", path.Remote)
+			}
+		})
 	}
 }

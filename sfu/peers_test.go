@@ -103,13 +103,13 @@ func newMedia(t *testing.T, codecs ...string) *webrtc.MediaEngine {
 	return media
 }
 
-// newTCPPeer makes a peer that knows no UDP.
-func newTCPPeer(t *testing.T, codecs ...string) *webrtc.PeerConnection {
+// newPeerOn makes a peer that knows no other networks than these.
+func newPeerOn(t *testing.T, networks []webrtc.NetworkType, codecs ...string) *webrtc.PeerConnection {
 	t.Helper()
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	settings.SetNetworkTypes(networks)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(newMedia(t, codecs...)), webrtc.WithSettingEngine(settings),
 		webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
