@@ -526,7 +526,7 @@ func randomOffer(r *rand.Rand) (string, Session) {
 			*kept = section
 		}
 	}
-	head := plain[:strings.Index(plain, "m=audio")]
+	head := before(plain, "m=audio")
 	return strings.Replace(head, "a=group:BUNDLE a v", strings.Join(group, " "), 1) + body.String(), want
 }
 

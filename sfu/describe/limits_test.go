@@ -24,13 +24,13 @@ func hostile() map[string]string {
 			b.WriteString(next)
 		}
 	}
-	session := plain[:strings.Index(plain, "m=audio")]
-	many := fill(plain[:strings.Index(plain, " 100\na=mid:v")], func(i int) string { return fmt.Sprintf(" %d", i%128) })
+	session := before(plain, "m=audio")
+	many := fill(before(plain, " 100\na=mid:v"), func(i int) string { return fmt.Sprintf(" %d", i%128) })
 	return map[string]string{
 		"sections":        fill(session, func(int) string { return "m=audio 9 RTP 0\n" }),
 		"candidates":      fill(plain, func(i int) string { return fmt.Sprintf("a=candidate:%d 1 udp 1 169.254.169.254 %d typ host\n", i, i) }),
 		"names":           fill(plain, func(i int) string { return fmt.Sprintf("a=candidate:%d 1 udp 1 %d.local 1 typ host\n", i, i) }),
-		"payload types":   many + plain[strings.Index(plain, "\na=mid:v"):],
+		"payload types":   many + strings.TrimPrefix(plain, before(plain, "\na=mid:v")),
 		"rtpmaps":         fill(plain, func(i int) string { return fmt.Sprintf("a=rtpmap:%d VP8/90000\n", i%128) }),
 		"parameters":      fill(plain, func(i int) string { return fmt.Sprintf("a=fmtp:100 %d=1;\n", i) }),
 		"one parameter":   fill(plain+"a=fmtp:100 ", func(i int) string { return fmt.Sprintf("%d=1;", i) }) + "\n",
@@ -113,7 +113,7 @@ func TestCheck(t *testing.T) {
 		"too many, over the section": {changed(t, plain, "a=recvonly\n", strings.Repeat(candidate, MaxCandidates/2+1)), false},
 		"most sections":              {plain + strings.Repeat(section, maxSections-2), true},
 		"too many sections":          {plain + strings.Repeat(section, maxSections-1), false},
-		"no sections":                {plain[:strings.Index(plain, "m=audio")], false},
+		"no sections":                {before(plain, "m=audio"), false},
 		"most lines":                 {plain + strings.Repeat("a=\n", maxLines-strings.Count(plain, "\n")), true},
 		"too many lines":             {plain + strings.Repeat("a=\n", maxLines+1-strings.Count(plain, "\n")), false},
 		"too many returns":           {plain + strings.Repeat("a=\r", maxLines+1), false},
@@ -145,4 +145,10 @@ func TestCredentials(t *testing.T) {
 	if _, _, err := Credentials("hello"); !errors.Is(err, ErrBad) {
 		t.Errorf("no sdp: %v", err)
 	}
+}
+
+// before is what stands before the first sep, everything without one.
+func before(s, sep string) string {
+	head, _, _ := strings.Cut(s, sep)
+	return head
 }

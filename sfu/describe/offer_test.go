@@ -40,7 +40,7 @@ func TestOffer(t *testing.T) {
 	}
 	// Two sessions are told apart by the origin line (RFC 8866 section 5.2).
 	local.VideoSSRC++
-	if origin := func(s string) string { return s[:strings.Index(s, "s=-")] }; origin(Offer(local)) == origin(offer) {
+	if origin := func(s string) string { return before(s, "s=-") }; origin(Offer(local)) == origin(offer) {
 		t.Error("two sessions have one origin")
 	}
 }
