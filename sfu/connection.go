@@ -123,7 +123,8 @@ func (c *connection) answerLocked(ctx context.Context, offer string) (string, er
 	case <-ctx.Done():
 		return "", fmt.Errorf("gather candidates: %w", ctx.Err())
 	}
-	// Pion knows one address that does not exist; the real ones are the port's.
+	// Pion knows one address that does not exist; the real ones are the port's. An answer that accepts
+	// nothing is ErrNoCodec.
 	local, err := describe.WithCandidates(c.pc.LocalDescription().SDP, c.engine.candidates())
 	if err != nil {
 		return "", fmt.Errorf("write candidates: %w", err)

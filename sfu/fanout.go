@@ -220,7 +220,7 @@ func (sh *shard) serve(f *feed) bool {
 	return audio || video
 }
 
-// choose decides for every viewer which layer it gets, and notices who has gone silent.
+// choose decides for every viewer which layer it gets, and begins the switch where it can.
 func (sh *shard) choose() (more bool) {
 	sh.tick(time.Now())
 	ladder := sh.stage.ladders[1].Load()

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -47,14 +48,9 @@ func (v *Viewer) SetWish(w Wish) error {
 
 // Prefer caps the viewer at a layer; "" lifts the cap. ErrNoLayer if the stage has none of that name.
 func (v *Viewer) Prefer(layerID string) error {
-	if layerID != "" {
-		known := false
-		for _, r := range v.stage.ladders[1].Load().rungs {
-			known = known || r.id == layerID
-		}
-		if !known {
-			return ErrNoLayer
-		}
+	rungs := v.stage.ladders[1].Load().rungs
+	if layerID != "" && !slices.ContainsFunc(rungs, func(r rung) bool { return r.id == layerID }) {
+		return ErrNoLayer
 	}
 	v.tell(func(h *heard) { h.cap = layerID })
 	return nil
@@ -73,11 +69,9 @@ func (v *Viewer) tell(change func(*heard)) {
 
 // Layer is the id of the layer sent now, "" while there is none.
 func (v *Viewer) Layer() string {
-	slot := int(v.feed.layer.Load()) - 1
-	for _, r := range v.stage.ladders[1].Load().rungs {
-		if r.slot == slot {
-			return r.id
-		}
+	ladder := v.stage.ladders[1].Load()
+	if rank := ladder.rank(int(v.feed.layer.Load()) - 1); rank >= 0 {
+		return ladder.rungs[rank].id
 	}
 	return ""
 }

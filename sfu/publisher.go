@@ -2,12 +2,10 @@ package sfu
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 
-	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
 	"shopcast/sfu/describe"
@@ -66,29 +64,11 @@ func (s *Stage) newPublisher(ctx context.Context, req PublishRequest) (*Publishe
 	p.follow()
 
 	answer, err := p.answer(ctx, req.Offer)
-	if err == nil {
-		err = forwardable(answer)
-	}
 	if err != nil {
 		p.end(ReasonFailed)
 		return nil, "", err
 	}
 	return p, answer, nil
-}
-
-// forwardable checks that our answer accepts at least one media section.
-func forwardable(answer string) error {
-	parsed := &sdp.SessionDescription{}
-	if err := parsed.UnmarshalString(answer); err != nil {
-		return fmt.Errorf("read own answer: %w", err)
-	}
-	for _, media := range parsed.MediaDescriptions {
-		kind := media.MediaName.Media
-		if media.MediaName.Port.Value != 0 && (kind == "audio" || kind == "video") {
-			return nil
-		}
-	}
-	return ErrNoCodec
 }
 
 // receive starts the read loops of a track whose first packet has come.
