@@ -3,7 +3,7 @@ package kv
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -12,10 +12,16 @@ import (
 // entry as JSON. Changing an old entry breaks every hash after it.
 const (
 	BucketLog  = "log"
-	BucketHead = "head" // "head" → seq(8) hash(32) of the log's end
+	BucketHead = "head" // "head" → seq(8) hash(32) of the log's end; "index" → see Index
 
 	keyHead = "head"
+
+	// logFill is how full the log's pages are made. It only grows at its end, so room
+	// for keys in between would stay empty for ever.
+	logFill = 0.95
 )
+
+var noHash [sha256.Size]byte
 
 // JournalBuckets are the names the file of a journal must have.
 func JournalBuckets() []string { return []string{BucketLog, BucketHead} }
@@ -36,17 +42,12 @@ func readChain(src Source) chain {
 	return c
 }
 
-// add appends an entry.
-func (c *chain) add(d *Draft, e Entry) error {
-	doc, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("encode entry: %w", err)
-	}
-	value := append(c.hash[:len(c.hash):len(c.hash)], doc...)
+// add appends an entry as work.encode made it.
+func (c *chain) add(tx *Tx, value []byte) error {
+	copy(value, c.hash[:])
 	c.seq++
-	d.Put(BucketLog, SeqKey(c.seq), value)
 	c.hash, c.grew = sha256.Sum256(value), true
-	return nil
+	return tx.Put(BucketLog, SeqKey(c.seq), value)
 }
 
 // save writes the new end of the log, once per group.
@@ -59,6 +60,29 @@ func (c *chain) save(tx *Tx) error {
 
 // SeqKey is the key of an entry in BucketLog.
 func SeqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+
+// Head returns the number and the hash of the last entry of the log: 0 and zeros
+// when there is none. Inside a command, it is the end before the command's group.
+func (r *Records) Head() (seq uint64, hash [sha256.Size]byte) {
+	end := readChain(r.src)
+	return end.seq, end.hash
+}
+
+// ReadLog gives the entries after `after` to each, in order, as JSON: at most limit,
+// and none after each has returned false. The bytes end with the transaction.
+func (r *Records) ReadLog(after uint64, limit int, each func(seq uint64, doc []byte) bool) {
+	if limit <= 0 || after+1 == 0 {
+		return
+	}
+	r.src.Scan(BucketLog, nil, SeqKey(after+1), func(key, value []byte) bool {
+		if len(key) != 8 || len(value) < sha256.Size {
+			r.fault("read", BucketLog, errors.New("not an entry"))
+			return false
+		}
+		limit--
+		return each(binary.BigEndian.Uint64(key), value[sha256.Size:]) && limit > 0
+	})
+}
 
 // CheckLog walks the log from its first entry, gives each to `each`, and compares the
 // end with the one that was stored. A gap, a changed entry and a cut end are errors.

@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 )
 
 // Bounds of a journal.
 const (
-	QueueLimit = 8192 // commands that wait; when it is full the newest is refused with ErrFull
-	batchLimit = 1024 // commands in one disk transaction
+	QueueLimit = 65_536 // commands that wait; when it is full the newest is refused with ErrFull
+	groupLimit = 4096   // commands in one disk transaction
 )
 
 // Why a command was not run.
@@ -22,19 +21,38 @@ var (
 	ErrClosed = errors.New("the journal is closing")
 )
 
-// Entry is one thing that happened. The caller's own type carries the meaning.
+// Entry is one thing that happened. The caller's own type carries the meaning. It is
+// logged as encoding/json writes it, or as its method AppendJSON does when it has one.
 type Entry interface {
 	// Stamp is called once, before the entry is written: seq is its number in the
 	// log, or 0 for one that is only told; at is Unix ms; by is who asked.
 	Stamp(seq uint64, at int64, by string)
 }
 
+// appender is an Entry that writes its own JSON behind dst. It is worth it for one that
+// has its document encoded already, which encoding/json would read and copy again.
+type appender interface {
+	AppendJSON(dst []byte) ([]byte, error)
+}
+
 // JournalConfig is what a journal is made of.
 type JournalConfig struct {
-	DB     *DB              // has JournalBuckets(); the journal is its only writer
-	Now    func() time.Time // clock of the commands
-	Notify func([]Entry)    // told after the commit, in order, from the writer; must not block; nil = nobody
-	Log    *slog.Logger     // where faults go
+	DB  *DB              // has JournalBuckets(); the journal is its only writer
+	Now func() time.Time // clock of the commands
+	Log *slog.Logger     // where faults go
+
+	// Committed is told after the commit and before the callers are answered; Notify
+	// once they are. Both get the entries in order, from the writer, which they must
+	// not block; nil = nobody.
+	Committed func([]Entry)
+	Notify    func([]Entry)
+
+	// Cached names buckets whose documents the writer keeps decoded, for those that
+	// nearly every command reads. See Load for what that asks of commands.
+	Cached []string
+
+	// Index is kept from the log when it is set; Journal.Index gives it.
+	Index *IndexConfig
 }
 
 // Journal is one writer for many callers. Commands queue up; one goroutine takes
@@ -43,10 +61,11 @@ type JournalConfig struct {
 // larger the groups.
 type Journal struct {
 	// static after construction
-	db     *DB
-	now    func() time.Time
-	notify func([]Entry)
-	log    *slog.Logger
+	db        *DB
+	committed func([]Entry)
+	notify    func([]Entry)
+	log       *slog.Logger
+	index     *Index // nil when there is none
 
 	// channels of the writer; queue is read by the writer only
 	queue     chan *call
@@ -55,7 +74,8 @@ type Journal struct {
 	closeOnce sync.Once
 
 	// owned by the writer
-	ids *idSource
+	group []*call
+	work  *work
 }
 
 // call is one call of Do.
@@ -65,14 +85,17 @@ type call struct {
 	done chan error // holds one, so that the writer never waits for a caller that left
 }
 
-// OpenJournal starts the writer. Close stops it.
+// OpenJournal brings the index up to the log and starts the writer. Close stops it.
 func OpenJournal(cfg JournalConfig) *Journal {
 	j := &Journal{
-		db: cfg.DB, now: cfg.Now, notify: cfg.Notify, log: cfg.Log,
+		db: cfg.DB, committed: cfg.Committed, notify: cfg.Notify, log: cfg.Log,
 		queue: make(chan *call, QueueLimit),
 		stop:  make(chan struct{}),
 		ended: make(chan struct{}),
-		ids:   newIDSource(),
+		work:  newWork(cfg),
+	}
+	if cfg.Index != nil {
+		j.index = openIndex(cfg.DB, *cfg.Index, cfg.Log)
 	}
 	// Close stops it by closing j.stop.
 	go j.write()
@@ -123,13 +146,19 @@ func (c *call) lastWord() error {
 	}
 }
 
+// Index is the index of JournalConfig.Index, or nil.
+func (j *Journal) Index() *Index { return j.index }
+
 // write is the one writer.
 func (j *Journal) write() {
 	defer close(j.ended)
+	defer j.index.close()
 	for {
 		select {
 		case c := <-j.queue:
-			j.commit(j.group(c))
+			j.commit(c)
+		case <-j.index.due():
+			j.index.step()
 		case <-j.stop:
 			j.drain()
 			return
@@ -137,26 +166,26 @@ func (j *Journal) write() {
 	}
 }
 
-// group is the first command and those that wait behind it.
-func (j *Journal) group(first *call) []*call {
-	group := []*call{first}
-	for len(group) < batchLimit {
-		select {
-		case c := <-j.queue:
-			group = append(group, c)
-		default:
-			return group
-		}
-	}
-	return group
-}
-
 // drain serves what was accepted before Close.
 func (j *Journal) drain() {
 	for {
 		select {
 		case c := <-j.queue:
-			j.commit(j.group(c))
+			j.commit(c)
+		default:
+			return
+		}
+	}
+}
+
+// gather makes a group of a command and those that wait behind it.
+func (j *Journal) gather(first *call) {
+	clear(j.group)
+	j.group = append(j.group[:0], first)
+	for len(j.group) < groupLimit {
+		select {
+		case c := <-j.queue:
+			j.group = append(j.group, c)
 		default:
 			return
 		}
@@ -165,70 +194,38 @@ func (j *Journal) drain() {
 
 // commit runs a group in one disk transaction, answers each command and tells the
 // world. When the disk fails, every command of the group has failed.
-func (j *Journal) commit(group []*call) {
-	results := make([]error, len(group))
-	var told []Entry
+func (j *Journal) commit(first *call) {
+	j.gather(first)
+	j.work.begin(j.db.overlay.Load())
 	err := j.db.Update(func(tx *Tx) error {
-		told = nil
-		end := readChain(tx)
-		for i, c := range group {
-			entries, refused, fault := j.runOne(tx, c, &end)
-			if fault != nil {
-				return fault
-			}
-			results[i] = refused
-			told = append(told, entries...)
+		err := j.work.run(tx, j.group)
+		if err == nil {
+			j.index.prepare(j.work.logged)
 		}
-		return end.save(tx)
+		return err
 	})
-	if err != nil {
-		j.log.Error("commit failed", "err", err, "commands", len(group))
+	if err != nil && !errors.Is(err, errNoWrite) {
+		j.fail(err)
+		return
 	}
-	for i, c := range group {
-		if err != nil {
-			results[i] = fmt.Errorf("commit: %w", err)
-		}
-		c.done <- results[i]
+	j.index.add(j.work.logged)
+	told := j.work.told
+	if len(told) > 0 && j.committed != nil {
+		j.committed(told)
 	}
-	if err == nil && len(told) > 0 && j.notify != nil {
+	for i, c := range j.group {
+		c.done <- j.work.results[i]
+	}
+	if len(told) > 0 && j.notify != nil {
 		j.notify(told)
 	}
 }
 
-// runOne runs one command on a draft of its own. refused is the command's own
-// answer and leaves no trace; fault is the disk's and ends the group.
-func (j *Journal) runOne(tx *Tx, c *call, end *chain) (entries []Entry, refused, fault error) {
-	draft := tx.Draft()
-	t := &Command{Records: Records{src: draft}, At: j.now().UnixMilli(), draft: draft, ids: j.ids}
-	if refused = j.guard(c, t); refused != nil {
-		return nil, refused, nil
+// fail answers a group that did not reach the disk.
+func (j *Journal) fail(err error) {
+	j.work.cache.empty() // it may hold what the group had written
+	j.log.Error("commit failed", "err", err, "commands", len(j.group))
+	for _, c := range j.group {
+		c.done <- fmt.Errorf("commit: %w", err)
 	}
-	for _, e := range t.entries {
-		entries = append(entries, e.entry)
-		if !e.logged {
-			e.entry.Stamp(0, t.At, c.by)
-			continue
-		}
-		e.entry.Stamp(end.seq+1, t.At, c.by)
-		if fault = end.add(draft, e.entry); fault != nil {
-			return nil, nil, fault
-		}
-	}
-	return entries, nil, draft.Apply()
-}
-
-// guard runs the command. A panic in one command must not take down the writer of
-// everybody; its draft is dropped like that of any refused command.
-func (j *Journal) guard(c *call, t *Command) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			j.log.Error("command panicked", "panic", fault, "stack", string(debug.Stack()))
-			err = fmt.Errorf("run command: panic: %v", fault)
-		}
-	}()
-	err = c.run(t)
-	if t.err != nil { // an unreadable document; whatever the command made of it is void
-		return t.err
-	}
-	return err
 }

@@ -3,130 +3,17 @@ package kv
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"path/filepath"
+	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
-
-// note is an entry of the tests.
-type note struct {
-	Seq  uint64 `json:"seq"`
-	At   int64  `json:"at"`
-	By   string `json:"by"`
-	Text string `json:"text"`
-}
-
-func (n *note) Stamp(seq uint64, at int64, by string) { n.Seq, n.At, n.By = seq, at, by }
-
-type journalBench struct {
-	*Journal
-	t    *testing.T
-	db   *DB
-	path string
-	logs bytes.Buffer
-	ms   atomic.Int64
-
-	mu   sync.Mutex // guards told
-	told []note
-}
-
-func newJournal(t *testing.T) *journalBench {
-	b := &journalBench{t: t, path: filepath.Join(t.TempDir(), "test.db")}
-	b.ms.Store(1_000)
-	b.open()
-	t.Cleanup(func() {
-		b.Close()
-		if err := b.db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
-}
-
-func (b *journalBench) open() {
-	b.t.Helper()
-	db, err := Open(b.path, append(JournalBuckets(), "docs"))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.db = db
-	b.Journal = OpenJournal(JournalConfig{
-		DB: db, Now: func() time.Time { return time.UnixMilli(b.ms.Load()) }, Notify: b.note,
-		Log: slog.New(slog.NewTextHandler(&b.logs, nil)),
-	})
-}
-
-func (b *journalBench) note(entries []Entry) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, e := range entries {
-		b.told = append(b.told, *e.(*note))
-	}
-}
-
-func (b *journalBench) do(text string) {
-	b.t.Helper()
-	if err := b.Do(b.t.Context(), "test", saying(text)); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func saying(text string) func(*Command) error {
-	return func(t *Command) error {
-		Put(t, "docs", []byte(text), text)
-		t.Log(&note{Text: text})
-		return nil
-	}
-}
-
-// logged reads the log back.
-func (b *journalBench) logged() (notes []note) {
-	b.t.Helper()
-	err := b.db.Read(func(r *Records) {
-		err := CheckLog(r, func(_ uint64, doc []byte) error {
-			var n note
-			defer func() { notes = append(notes, n) }()
-			return json.Unmarshal(doc, &n)
-		})
-		if err != nil {
-			b.t.Error(err)
-		}
-	})
-	if err != nil {
-		b.t.Error(err)
-	}
-	return notes
-}
-
-// hold keeps the writer busy until the returned function is called.
-func (b *journalBench) hold() (release func()) {
-	b.t.Helper()
-	entered, leave, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	// ends when release is called
-	go func() {
-		ended <- b.Do(context.Background(), "test", func(*Command) error {
-			close(entered)
-			<-leave
-			return nil
-		})
-	}()
-	<-entered
-	return func() {
-		close(leave)
-		if err := <-ended; err != nil {
-			b.t.Error(err)
-		}
-	}
-}
 
 func TestJournal_Do(t *testing.T) {
 	b := newJournal(t)
@@ -171,33 +58,23 @@ func TestJournal_Do(t *testing.T) {
 // A refused command in the middle of a group leaves nothing, its neighbours stand.
 func TestJournal_Do_refusedInAGroup(t *testing.T) {
 	b := newJournal(t)
-	release := b.hold()
 	refused := errors.New("no")
-	results := make([]error, 30)
-	var wg sync.WaitGroup
-	for i := range results {
-		// ends by itself; wg.Wait below sees to it
-		wg.Go(func() {
-			results[i] = b.Do(t.Context(), "test", func(t *Command) error {
-				if err := saying(fmt.Sprint(i))(t); err != nil {
-					return err
-				}
-				switch i % 3 {
-				case 0:
-					return refused
-				case 1:
-					panic("a slip")
-				}
-				return nil
-			})
-		})
+	commands := make([]func(*Command) error, 30)
+	for i := range commands {
+		commands[i] = func(t *Command) error {
+			if err := saying(fmt.Sprint(i))(t); err != nil {
+				return err
+			}
+			switch i % 3 {
+			case 0:
+				return refused
+			case 1:
+				panic("a slip")
+			}
+			return nil
+		}
 	}
-	for b.Waiting() < len(results) {
-		time.Sleep(time.Millisecond) // all wait behind the first
-	}
-	release()
-	wg.Wait()
-	for i, err := range results {
+	for i, err := range b.together(commands...) {
 		if ok := i%3 == 2; ok != (err == nil) || (i%3 == 0) != errors.Is(err, refused) {
 			t.Errorf("command %d: %v", i, err)
 		}
@@ -208,6 +85,151 @@ func TestJournal_Do_refusedInAGroup(t *testing.T) {
 	b.Close()
 	if n := strings.Count(b.logs.String(), "command panicked"); n != 10 {
 		t.Errorf("%d panics were logged", n)
+	}
+}
+
+// What the file cannot take is refused by itself; it must not void its neighbours.
+func TestJournal_Do_unwritable(t *testing.T) {
+	b := newJournal(t)
+	long := bytes.Repeat([]byte("k"), 1<<16)
+	commands := []func(*Command) error{
+		func(t *Command) error { t.PutBytes("docs", nil, []byte("x")); return nil },
+		func(t *Command) error { t.PutBytes("docs", long, []byte("x")); return nil },
+		func(t *Command) error { t.Delete("docs", nil); return nil },
+		func(t *Command) error { return t.Add("sums", nil, 1) },
+		func(t *Command) error { t.PutBytes("nowhere", []byte("x"), []byte("x")); return nil },
+		func(t *Command) error { t.Log(unwritable{}); return nil },
+		func(t *Command) error { t.Log(unwritable{panics: true}); return nil },
+		func(t *Command) error { Put(t, "docs", []byte("x"), func() {}); return nil },
+		saying("good"),
+	}
+	results := b.together(commands...)
+	for i, err := range results {
+		if good := i == len(results)-1; good != (err == nil) {
+			t.Errorf("command %d: %v", i, err)
+		}
+	}
+	if notes := b.logged(); len(notes) != 1 || notes[0].Seq != 1 {
+		t.Errorf("log is %v", notes)
+	}
+}
+
+// unwritable is an entry that cannot be encoded.
+type unwritable struct{ panics bool }
+
+func (unwritable) Stamp(uint64, int64, string) {}
+
+func (u unwritable) MarshalJSON() ([]byte, error) {
+	if u.panics {
+		panic("a slip")
+	}
+	return nil, errors.New("no words for it")
+}
+
+// A flood of refusals does not touch the disk.
+func TestJournal_Do_refusalsCostNoWrite(t *testing.T) {
+	b := newJournal(t)
+	b.do("one")
+	before, err := os.ReadFile(b.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("sold out")
+	flood := make([]func(*Command) error, 1_000)
+	for i := range flood {
+		flood[i] = func(t *Command) error {
+			t.Tell(&note{Text: "seen"})
+			if i%2 == 0 { // one that looks and is content leaves no trace either
+				return nil
+			}
+			Put(t, "docs", []byte("one"), "two")
+			return errors.Join(refused, t.Add("sums", []byte("n"), 1))
+		}
+	}
+	for i, err := range b.together(flood...) {
+		if (i%2 == 1) != errors.Is(err, refused) {
+			t.Errorf("command %d: %v", i, err)
+		}
+	}
+	after, err := os.ReadFile(b.path)
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file has changed, %v", err)
+	}
+	b.do("two")
+	if notes := b.logged(); len(notes) != 2 {
+		t.Errorf("log is %v", notes)
+	}
+	b.Close()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.told) != 502 {
+		t.Errorf("told %d entries", len(b.told))
+	}
+}
+
+// A group that the disk refuses has not happened, and the next one goes on from where
+// the file is.
+func TestJournal_Do_diskFull(t *testing.T) {
+	b := newJournalWith(t, func(cfg *JournalConfig) { cfg.Cached = []string{"docs"} })
+	b.do("one")
+	empty := b.fillDisk()
+	big := bytes.Repeat([]byte("x"), 1<<20)
+	results := b.together(
+		func(t *Command) error { Put(t, "docs", []byte("one"), "changed"); t.Log(&note{}); return nil },
+		func(t *Command) error {
+			if text, _ := Load[string](&t.Records, "docs", []byte("one")); text != "changed" {
+				return fmt.Errorf("text is %q", text)
+			}
+			return t.Add("sums", []byte("n"), 1)
+		},
+		func(t *Command) error { t.PutBytes("docs", []byte("big"), big); return nil },
+		func(*Command) error { return errors.New("no") },
+	)
+	for i, err := range results {
+		if !errors.Is(err, bolterrors.ErrMaxSizeReached) {
+			t.Errorf("command %d: %v", i, err)
+		}
+	}
+	empty()
+	err := b.Do(t.Context(), "test", func(t *Command) error {
+		if text, _ := Load[string](&t.Records, "docs", []byte("one")); text != "one" || t.Sum("sums", []byte("n")) != 0 {
+			return fmt.Errorf("text is %q, sum %d", text, t.Sum("sums", []byte("n")))
+		}
+		return saying("two")(t)
+	})
+	if notes := b.logged(); err != nil || len(notes) != 2 || notes[1].Seq != 2 {
+		t.Errorf("log is %v, %v", notes, err)
+	}
+}
+
+// Committed comes after the commit and before the answer, Notify after it.
+func TestJournal_Committed(t *testing.T) {
+	var b *journalBench
+	done := make(chan error, 1)
+	told := 0
+	b = newJournalWith(t, func(cfg *JournalConfig) {
+		cfg.Committed = func(entries []Entry) {
+			told++
+			b.read(func(r *Records) {
+				if _, ok := Load[string](r, "docs", []byte("one")); !ok || len(entries) != 1 {
+					t.Errorf("told of %d entries, stored: %t", len(entries), ok)
+				}
+			})
+			if len(done) != 0 {
+				t.Error("the caller was answered first")
+			}
+		}
+		cfg.Notify = func([]Entry) {
+			told++
+			if len(done) != 1 {
+				t.Error("the caller was not answered")
+			}
+		}
+	})
+	b.queue <- &call{by: "test", run: saying("one"), done: done}
+	b.Close()
+	if err := <-done; err != nil || told != 2 {
+		t.Errorf("told %d times, %v", told, err)
 	}
 }
 
@@ -281,54 +303,10 @@ func TestJournal_Close(t *testing.T) {
 func TestJournal_reopened(t *testing.T) {
 	b := newJournal(t)
 	b.do("one")
-	b.Close()
-	if err := b.db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	b.open()
+	b.reopen()
 	b.do("two")
 	if notes := b.logged(); len(notes) != 2 || notes[1].Seq != 2 {
 		t.Errorf("log is %v", notes)
-	}
-}
-
-func TestCheckLog(t *testing.T) {
-	for name, damage := range map[string]func(*Tx) error{
-		"changed": func(tx *Tx) error {
-			value := bytes.Clone(tx.Get(BucketLog, SeqKey(2)))
-			value[len(value)-3] ^= 1
-			return tx.Put(BucketLog, SeqKey(2), value)
-		},
-		"last changed": func(tx *Tx) error {
-			value := bytes.Clone(tx.Get(BucketLog, SeqKey(4)))
-			value[len(value)-3] ^= 1
-			return tx.Put(BucketLog, SeqKey(4), value)
-		},
-		"gap":      func(tx *Tx) error { return tx.Delete(BucketLog, SeqKey(2)) },
-		"cut":      func(tx *Tx) error { return tx.Delete(BucketLog, SeqKey(4)) },
-		"short":    func(tx *Tx) error { return tx.Put(BucketLog, SeqKey(2), []byte("x")) },
-		"odd key":  func(tx *Tx) error { return tx.Put(BucketLog, []byte("x"), []byte("x")) },
-		"swapped":  func(tx *Tx) error { return tx.Put(BucketLog, SeqKey(2), tx.Get(BucketLog, SeqKey(3))) },
-		"prepend":  func(tx *Tx) error { return tx.Put(BucketLog, SeqKey(0), tx.Get(BucketLog, SeqKey(1))) },
-		"appended": func(tx *Tx) error { return tx.Put(BucketLog, SeqKey(5), tx.Get(BucketLog, SeqKey(4))) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newJournal(t)
-			for _, text := range []string{"one", "two", "three", "four"} {
-				b.do(text)
-			}
-			if err := b.db.Update(damage); err != nil {
-				t.Fatal(err)
-			}
-			err := b.db.Read(func(r *Records) {
-				if CheckLog(r, func(uint64, []byte) error { return nil }) == nil {
-					t.Error("not seen")
-				}
-			})
-			if err != nil {
-				t.Error(err)
-			}
-		})
 	}
 }
 
@@ -375,49 +353,77 @@ func TestIDSource(t *testing.T) {
 	}
 }
 
-// BenchmarkJournal_Do sets the committer, which puts all that waits on the disk
-// together, beside the plain way: one disk transaction per write.
-func BenchmarkJournal_Do(b *testing.B) {
-	open := func(b *testing.B) *DB {
-		db, err := Open(filepath.Join(b.TempDir(), "test.db"), append(JournalBuckets(), "docs"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() {
-			if err := db.Close(); err != nil {
-				b.Error(err)
-			}
-		})
-		b.SetParallelism(500)
-		return db
+// An entry may write itself; what it cannot write refuses its command.
+func TestJournal_Do_entryWritesItself(t *testing.T) {
+	b := newJournal(t)
+	results := b.together(
+		func(t *Command) error { t.Log(&selfWritten{text: "one"}); return nil },
+		func(t *Command) error { t.Log(&selfWritten{}); return nil },
+		func(t *Command) error { t.Log(&selfWritten{text: "two"}); return nil },
+	)
+	if results[0] != nil || results[1] == nil || results[2] != nil {
+		t.Errorf("results are %v", results)
 	}
-	b.Run("committer", func(b *testing.B) {
-		j := OpenJournal(JournalConfig{DB: open(b), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
-		defer j.Close()
-		b.RunParallel(func(next *testing.PB) {
-			for next.Next() {
-				err := j.Do(context.Background(), "bench", func(t *Command) error {
-					id := t.NextID()
-					Put(t, "docs", id[:], "a document")
-					t.Log(&note{Text: "x"})
-					return nil
-				})
-				if err != nil {
-					b.Error(err)
-				}
+	if notes := b.logged(); fmt.Sprint(notes) != "[{1 0  one} {2 0  two}]" {
+		t.Errorf("log is %v", notes)
+	}
+}
+
+// selfWritten is an entry that writes its own JSON; one without text cannot.
+type selfWritten struct {
+	seq  uint64
+	text string
+}
+
+func (e *selfWritten) Stamp(seq uint64, _ int64, _ string) { e.seq = seq }
+
+func (e *selfWritten) AppendJSON(dst []byte) ([]byte, error) {
+	dst = fmt.Appendf(dst, `{"seq":%d,"text":%q}`, e.seq, e.text)
+	if e.text == "" {
+		return dst, errors.New("no text")
+	}
+	return dst, nil
+}
+
+// A command that touches very many places leaves nothing to the one after it.
+func TestJournal_Do_large(t *testing.T) {
+	b := newJournal(t)
+	const many = 2 * tableKeep
+	large := func(t *Command) error {
+		var last ulid.ULID
+		for i := range many {
+			key := fmt.Append(nil, i)
+			Put(t, "docs", key, i)
+			if err := t.Add("sums", key, int64(i)); err != nil {
+				return err
 			}
-		})
-	})
-	b.Run("one transaction each", func(b *testing.B) {
-		db := open(b)
-		b.RunParallel(func(next *testing.PB) {
-			for next.Next() {
-				id := ulid.Make()
-				err := db.Update(func(tx *Tx) error { return tx.Put("docs", id[:], []byte("a document")) })
-				if err != nil {
-					b.Error(err)
-				}
+			if next := t.NextID(); next.Compare(last) <= 0 {
+				return errors.New("ids do not rise")
 			}
-		})
+		}
+		return nil
+	}
+	results := b.together(
+		large,
+		func(t *Command) error { return errors.Join(large(t), errRefused) },
+		func(t *Command) error {
+			last := 0
+			t.ScanBack("docs", nil, func(_, raw []byte) bool {
+				last, _ = Decode[int](&t.Records, "docs", raw)
+				return false
+			})
+			if sum := t.Sum("sums", []byte("7")); last != 999 || sum != 7 {
+				return fmt.Errorf("last is %d, sum %d", last, sum)
+			}
+			return nil
+		},
+	)
+	if results[0] != nil || !errors.Is(results[1], errRefused) || results[2] != nil {
+		t.Errorf("results are %v", results)
+	}
+	b.read(func(r *Records) {
+		if docs := All[int](r, "docs"); len(docs) != many || r.Sum("sums", fmt.Append(nil, many-1)) != many-1 {
+			t.Errorf("%d documents", len(docs))
+		}
 	})
 }

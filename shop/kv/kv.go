@@ -16,6 +16,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -27,14 +32,18 @@ var ErrLocked = errors.New("database file is in use")
 
 // Sizes and waits of an open file.
 const (
-	lockWait     = time.Second
-	initialBytes = 1 << 30 // address space mapped at once, so that growth does not stall readers
-	fileMode     = 0o600   // the file holds secrets and addresses
+	lockWait = time.Second
+	fileMode = 0o600 // the file holds secrets and addresses
+
+	// initialBytes is the address space mapped at once, so that growth does not stall
+	// readers: 4 GB, or 1 GB where an address has 32 bits.
+	initialBytes = 1 << (30 + 2*(math.MaxUint>>63))
 )
 
 // DB is an open file. Its methods are safe for concurrent use.
 type DB struct {
-	bolt *bbolt.DB
+	bolt    *bbolt.DB
+	overlay atomic.Pointer[overlay] // of the index, set by the writer; nil without one
 }
 
 // Open opens or creates the file and makes sure that the buckets exist. When
@@ -45,6 +54,7 @@ func Open(path string, buckets []string) (*DB, error) {
 		NoFreelistSync:  true,
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: initialBytes,
+		NoStatistics:    true, // nobody reads them, and each transaction takes a lock for them
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, ErrLocked
@@ -59,7 +69,16 @@ func Open(path string, buckets []string) (*DB, error) {
 	return db, nil
 }
 
+// createBuckets makes the buckets that are missing. When none is, nothing is written.
 func (db *DB) createBuckets(names []string) error {
+	missing := false
+	err := db.bolt.View(func(tx *bbolt.Tx) error {
+		missing = slices.ContainsFunc(names, func(name string) bool { return tx.Bucket([]byte(name)) == nil })
+		return nil
+	})
+	if err != nil || !missing {
+		return err
+	}
 	return db.bolt.Update(func(tx *bbolt.Tx) error {
 		for _, name := range names {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
@@ -96,6 +115,35 @@ func (db *DB) WriteTo(w io.Writer) (int64, error) {
 	return n, err
 }
 
+// CopyTo puts a consistent copy of the file at path while others read and write. The
+// copy appears there whole and on the disk, in the place of what was there, or not
+// at all. Pages the copy needs are not used again meanwhile, so the file may grow.
+func (db *DB) CopyTo(path string) error {
+	part, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("create copy: %w", err)
+	}
+	if _, err = db.WriteTo(part); err == nil {
+		err = part.Sync()
+	}
+	if err = errors.Join(err, part.Close()); err == nil {
+		err = os.Rename(part.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write copy: %w", errors.Join(err, os.Remove(part.Name())))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes a rename in dir survive a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("open folder: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
 // Tx is a transaction. It belongs to one goroutine and ends with the function it
 // was given to; so do the bytes its methods return.
 type Tx struct {
@@ -125,6 +173,15 @@ func (tx *Tx) Put(bucket string, key, value []byte) error {
 
 // Delete removes key; a missing key is no error.
 func (tx *Tx) Delete(bucket string, key []byte) error { return tx.bucket(bucket).Delete(key) }
+
+// empty removes all keys of a bucket.
+func (tx *Tx) empty(bucket string) error {
+	if err := tx.bolt.DeleteBucket([]byte(bucket)); err != nil {
+		return err
+	}
+	_, err := tx.bolt.CreateBucket([]byte(bucket))
+	return err
+}
 
 // Scan calls fn for each key that begins with prefix, in ascending order from
 // `from` on (nil = the first), until fn returns false.

@@ -240,7 +240,7 @@ func TestDraft_model(t *testing.T) {
 		update(t, db, func(tx *Tx) error {
 			trial := maps.Clone(model)
 			d := tx.Draft()
-			for range rapid.IntRange(0, 10).Draw(rt, "writes") {
+			for range rapid.IntRange(0, 3*tableLook).Draw(rt, "writes") {
 				key := rapid.StringN(1, 3, 8).Draw(rt, "key")
 				if rapid.Bool().Draw(rt, "delete") {
 					d.Delete("a", []byte(key))
@@ -250,6 +250,11 @@ func TestDraft_model(t *testing.T) {
 				value := rapid.String().Draw(rt, "value")
 				d.Put("a", []byte(key), []byte(value))
 				trial[key] = value
+			}
+			for key := range model {
+				if _, kept := trial[key]; !kept && d.Get("a", []byte(key)) != nil {
+					rt.Fatalf("%q is still there", key)
+				}
 			}
 			for key, value := range trial {
 				if got := d.Get("a", []byte(key)); got == nil || string(got) != value {
@@ -319,5 +324,75 @@ func TestDB_WriteTo(t *testing.T) {
 	again := open(t, path)
 	if got := keys(t, again, func(tx *Tx, fn func(k, v []byte) bool) { tx.Scan("a", nil, nil, fn) }); !slices.Equal(got, []string{"k"}) {
 		t.Errorf("the copy holds %q", got)
+	}
+}
+
+// A copy is whole and of one moment while others write, and takes the place of an
+// older one.
+func TestDB_CopyTo(t *testing.T) {
+	b := newJournal(t)
+	path := filepath.Join(t.TempDir(), "copy.db")
+	if err := os.WriteFile(path, []byte("an older copy"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	for i := range 4 {
+		// ends when stop is closed
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+					b.do(fmt.Sprintf("%d-%d", i, n))
+				}
+			}
+		})
+	}
+	for range 5 {
+		if err := b.db.CopyTo(path); err != nil {
+			t.Error(err)
+		}
+		checkWhole(t, path, 0)
+	}
+	close(stop)
+	wg.Wait()
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
+	if err != nil || len(left) != 1 {
+		t.Errorf("beside the copy lies %v, %v", left, err)
+	}
+	if err := b.db.CopyTo(filepath.Join(path, "no folder")); err == nil {
+		t.Error("a copy was written into a file")
+	}
+	if err := b.db.CopyTo(t.TempDir()); err == nil {
+		t.Error("a copy took the place of a folder")
+	}
+}
+
+// checkWhole opens a file of saying's commands and looks that each entry of its log has
+// its document, and that there are at least so many.
+func checkWhole(t *testing.T, path string, atLeast int) {
+	t.Helper()
+	db, err := Open(path, append(JournalBuckets(), "docs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err = db.Read(func(r *Records) {
+		err := CheckLog(r, func(_ uint64, doc []byte) error {
+			said, ok := Decode[note](r, BucketLog, doc)
+			if text, found := Load[string](r, "docs", []byte(said.Text)); !ok || !found || text != said.Text {
+				return fmt.Errorf("half a command: %q", said.Text)
+			}
+			n++
+			return nil
+		})
+		if err != nil || n < atLeast || len(All[string](r, "docs")) != n {
+			t.Errorf("%d of %d commands, %v", n, atLeast, err)
+		}
+	})
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Error(err)
 	}
 }
