@@ -52,15 +52,17 @@ type Refund struct {
 // RefundAsk is what HQ wants to give back. No lines and no shipping = all that is
 // left.
 type RefundAsk struct {
-	Lines []struct {
-		Line int   `json:"line"`
-		Qty  int64 `json:"qty"`
-		// AmountMinor of net; 0 = the units' exact share
-		AmountMinor int64 `json:"amount_minor"`
-	} `json:"lines"`
-	ShippingMinor int64  `json:"shipping_minor"`
-	Restock       bool   `json:"restock"`
-	Reason        string `json:"reason"`
+	Lines         []AskLine `json:"lines"`
+	ShippingMinor int64     `json:"shipping_minor"`
+	Restock       bool      `json:"restock"`
+	Reason        string    `json:"reason"`
+}
+
+// AskLine is what is to be given back of one line.
+type AskLine struct {
+	Line        int   `json:"line"`         // from 0
+	Qty         int64 `json:"qty"`          // units that come back; 0 = only money
+	AmountMinor int64 `json:"amount_minor"` // of net; 0 = the units' exact share
 }
 
 // RefundOf reads a refund.
