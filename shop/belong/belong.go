@@ -106,7 +106,13 @@ func daysAfter(at int64, days int) int64 {
 	return at + int64(days)*(24*time.Hour).Milliseconds()
 }
 
+// put stores a document and logs it; it is encoded once for both.
+func put[T any](tx *kv.Command, bucket string, key []byte, doc T, kind event.Type) {
+	raw := kv.Put(tx, bucket, key, doc)
+	tx.Log(&event.Event{Type: kind, Doc: &doc, Raw: raw})
+}
+
 // logDoc puts a document into the log as it is now.
-func logDoc[T any](tx *kv.Command, kind event.Type, doc T, note string) {
-	tx.Log(&event.Event{Type: kind, Doc: &doc, Note: note})
+func logDoc[T any](tx *kv.Command, kind event.Type, doc T) {
+	tx.Log(&event.Event{Type: kind, Doc: &doc})
 }

@@ -107,9 +107,8 @@ func file(tx *kv.Command, person Person, b Binding, what event.Type) *Binding {
 	if person.Customer != "" {
 		b.Viewer = ""
 	}
-	kv.Put(tx, bucketBinding, person.key(), b)
 	tx.PutBytes(bucketBoundTo, join(id.Key(b.Distributor), id.Key(b.ID)), person.key())
-	logDoc(tx, what, b, "")
+	put(tx, bucketBinding, person.key(), b, what)
 	return &b
 }
 
@@ -144,7 +143,7 @@ func retire(tx *kv.Command, person Person, end ending) {
 	tx.PutBytes(bucketEndedOf, join(person.key(), id.Key(b.ID)), []byte{})
 	tx.Delete(bucketBinding, person.key())
 	tx.Delete(bucketBoundTo, join(id.Key(b.Distributor), id.Key(b.ID)))
-	logDoc(tx, event.BindingEnded, b, "")
+	logDoc(tx, event.BindingEnded, b)
 }
 
 // replace ends what the person has and binds them anew.

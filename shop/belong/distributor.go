@@ -85,7 +85,7 @@ func saveDistributor(tx *kv.Command, d, before Distributor) (Distributor, error)
 	kv.Put(tx, bucketDistributor, id.Key(d.ID), d)
 	public := d
 	public.PayoutMethod, public.TaxInfo = "", "" // account numbers have no place in a log
-	logDoc(tx, event.DistributorChanged, public, "")
+	logDoc(tx, event.DistributorChanged, public)
 	return d, nil
 }
 

@@ -163,8 +163,7 @@ func networkKey(network string) []byte { return counterKey(countNetwork, []byte(
 func deviceKey(kind byte, fingerprint string) []byte { return append([]byte{kind}, fingerprint...) }
 
 func saveReferral(tx *kv.Command, ref Referral) {
-	kv.Put(tx, bucketReferral, id.Key(ref.ID), ref)
-	logDoc(tx, event.ReferralChanged, ref, "")
+	put(tx, bucketReferral, id.Key(ref.ID), ref, event.ReferralChanged)
 }
 
 // SetReferral moves a referral on: pending to paid when the bounty has vested, pending

@@ -85,9 +85,8 @@ func saveRoom(tx *kv.Command, room Room) (Room, error) {
 		return Room{}, refusal.Field(refusal.CodeTaken, "slug", "another room has this address")
 	}
 	room.Version++
-	kv.Put(tx, bucketRoom, id.Key(room.ID), room)
 	tx.PutBytes(bucketSlug, []byte(room.Slug), id.Key(room.ID))
-	logDoc(tx, event.RoomChanged, room, "")
+	put(tx, bucketRoom, id.Key(room.ID), room, event.RoomChanged)
 	return room, nil
 }
 

@@ -82,8 +82,7 @@ func freeCode(tx *kv.Command) (string, error) {
 }
 
 func saveSharer(tx *kv.Command, s Sharer) {
-	kv.Put(tx, bucketSharer, id.Key(s.ID), s)
-	logDoc(tx, event.SharerChanged, s, "")
+	put(tx, bucketSharer, id.Key(s.ID), s, event.SharerChanged)
 }
 
 // SetSharer holds a sharer back, lets them go on or closes them; why is what a held

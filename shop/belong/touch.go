@@ -92,8 +92,7 @@ func recordTouch(tx *kv.Command, visit Visit, person Person) Touch {
 		Source: visit.Source, Referrer: visit.Referrer, Device: visit.Device, Network: visit.Network,
 		QualifiedAt: tx.At, Suspect: suspect,
 	}
-	kv.Put(tx, bucketTouch, id.Key(touch.ID), touch)
-	logDoc(tx, event.TouchQualified, touch, "")
+	put(tx, bucketTouch, id.Key(touch.ID), touch, event.TouchQualified)
 	return touch
 }
 

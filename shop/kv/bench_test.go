@@ -176,12 +176,12 @@ func BenchmarkJournal_refused(b *testing.B) {
 // BenchmarkJournal_index is BenchmarkJournal with two keys per order that lie all over
 // their buckets.
 func BenchmarkJournal_index(b *testing.B) {
-	keys := func(seq uint64, doc []byte, add func(bucket string, key, value []byte)) {
+	keys := func(l Logged, add func(bucket string, key, value []byte)) {
 		var e struct{ Doc struct{ ID, State string } }
-		if err := json.Unmarshal(doc, &e); err != nil {
+		if err := json.Unmarshal(l.Doc, &e); err != nil {
 			panic(err)
 		}
-		id, dist := []byte(e.Doc.ID[4:]), binary.BigEndian.AppendUint64(nil, seq*0x9e3779b97f4a7c15)
+		id, dist := []byte(e.Doc.ID[4:]), binary.BigEndian.AppendUint64(nil, l.Seq*0x9e3779b97f4a7c15)
 		add("x_dist", append(dist, id...), []byte{})
 		add("x_state", append([]byte(e.Doc.State), id...), []byte{})
 	}

@@ -27,7 +27,7 @@ func (c cache) keep(bucket string, key []byte, doc any) {
 }
 
 // forget drops the documents that a command has written.
-func (c cache) forget(writes []row[[]byte]) {
+func (c cache) forget(writes []row[write]) {
 	if len(c) == 0 {
 		return
 	}
@@ -43,15 +43,19 @@ func (c cache) empty() {
 	}
 }
 
-// cached finds a document on the shelf of its bucket. may is whether a document read
+// cached finds a document that needs no decoding: what the command itself has put, or
+// what lies on the shelf of its bucket. may is whether a document read
 // now may be put there: not for readers, nor for other buckets, nor for what the
 // command itself has written and might still be refused.
 func (r *Records) cached(bucket string, key []byte) (doc any, may bool) {
 	if r.work == nil {
 		return nil, false
 	}
+	if own := r.work.draft.writes.find(bucket, key); own != nil {
+		return own.value.doc, false
+	}
 	shelf, hot := r.work.cache[bucket]
-	if !hot || r.work.draft.writes.find(bucket, key) != nil {
+	if !hot {
 		return nil, false
 	}
 	return shelf[string(key)], true

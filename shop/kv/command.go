@@ -64,8 +64,9 @@ func (r *Records) ScanBack(bucket string, prefix []byte, fn func(key, value []by
 }
 
 // Load reads one document. Inside a command, one of a cached bucket comes from the
-// writer's memory and is shared with every later command: its slices and maps are
-// read-only, so copy them before you change them.
+// writer's memory and is shared with every later command, and one that the command
+// itself has put comes back as it was put: slices and maps are read-only, so copy
+// them before you change them.
 func Load[T any](r *Records, bucket string, key []byte) (doc T, ok bool) {
 	held, may := r.cached(bucket, key)
 	if doc, ok = held.(T); ok {
@@ -128,7 +129,9 @@ func Put[T any](t *Command, bucket string, key []byte, doc T) json.RawMessage {
 		t.fault("write", bucket, err)
 		return nil
 	}
-	t.PutBytes(bucket, key, raw)
+	if t.writable(bucket, key) {
+		t.work.draft.put(bucket, key, raw, doc)
+	}
 	return raw
 }
 

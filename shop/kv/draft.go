@@ -10,7 +10,13 @@ import (
 // has changed nothing. It belongs to one goroutine.
 type Draft struct {
 	tx     *Tx
-	writes table[[]byte] // nil value = delete
+	writes table[write]
+}
+
+// write is what a draft wants to leave at one place.
+type write struct {
+	value []byte // nil = delete
+	doc   any    // what value encodes, when it was a document; nil = not known
 }
 
 // Draft begins a draft on top of what the transaction holds now.
@@ -19,21 +25,24 @@ func (tx *Tx) Draft() *Draft { return &Draft{tx: tx} }
 // Get returns the value of key as this draft would leave it, or nil.
 func (d *Draft) Get(bucket string, key []byte) []byte {
 	if w := d.writes.find(bucket, key); w != nil {
-		return w.value
+		return w.value.value
 	}
 	return d.tx.Get(bucket, key)
 }
 
 // Put stores value under key. The draft keeps value; do not change it afterwards.
-func (d *Draft) Put(bucket string, key, value []byte) {
+func (d *Draft) Put(bucket string, key, value []byte) { d.put(bucket, key, value, nil) }
+
+// put is Put with the document that value encodes.
+func (d *Draft) put(bucket string, key, value []byte, doc any) {
 	if value == nil {
 		value = []byte{}
 	}
-	d.writes.set(bucket, key, value)
+	d.writes.set(bucket, key, write{value, doc})
 }
 
 // Delete removes key.
-func (d *Draft) Delete(bucket string, key []byte) { d.writes.set(bucket, key, nil) }
+func (d *Draft) Delete(bucket string, key []byte) { d.writes.set(bucket, key, write{}) }
 
 // Scan is Tx.Scan over what was there before the draft: it does not see the
 // draft's own writes. Keys and values stay good for the whole transaction only as
@@ -58,9 +67,9 @@ func (d *Draft) Apply() error {
 	return nil
 }
 
-func (d *Draft) write(w *row[[]byte]) error {
-	if w.value == nil {
+func (d *Draft) write(w *row[write]) error {
+	if w.value.value == nil {
 		return d.tx.Delete(w.bucket, w.key)
 	}
-	return d.tx.Put(w.bucket, w.key, w.value)
+	return d.tx.Put(w.bucket, w.key, w.value.value)
 }

@@ -27,11 +27,11 @@ type IndexConfig struct {
 	// Buckets are the index's own: made by Open, written by nobody else.
 	Buckets []string
 
-	// Keys says which keys an entry of the log sets or ends. doc is the entry as JSON.
-	// A nil value ends a key; one without content is []byte{}. Of several for the same
-	// key the last counts. It must depend on nothing but its arguments, is called from
-	// many goroutines, and keeps neither doc nor what it has added.
-	Keys func(seq uint64, doc []byte, add func(bucket string, key, value []byte))
+	// Keys says which keys an entry of the log sets or ends. A nil value ends a key; one
+	// without content is []byte{}. Of several for the same key the last counts. It must
+	// depend on nothing but its arguments, whether it gets the entry or only its JSON,
+	// is called from many goroutines, and keeps nothing of either.
+	Keys func(l Logged, add func(bucket string, key, value []byte))
 
 	// Version is the version of Keys. When the file has another, the index is derived
 	// again from the first entry.
@@ -130,7 +130,7 @@ func (x *Index) replay() error {
 		var b builder
 		err := x.db.Read(func(r *Records) {
 			r.ReadLog(upto, replayStep, func(seq uint64, doc []byte) bool {
-				x.derive(&b, seq, doc)
+				x.derive(&b, Logged{Seq: seq, Doc: doc})
 				upto = seq
 				return true
 			})
@@ -144,7 +144,7 @@ func (x *Index) replay() error {
 
 // prepare begins to derive the keys of a group while its transaction waits for the
 // disk.
-func (x *Index) prepare(entries []logged) {
+func (x *Index) prepare(entries []Logged) {
 	if x == nil || x.stale || len(entries) == 0 {
 		return
 	}
@@ -153,7 +153,7 @@ func (x *Index) prepare(entries []logged) {
 	go func() {
 		var b builder
 		for _, e := range entries {
-			x.derive(&b, e.seq, e.doc)
+			x.derive(&b, e)
 		}
 		keys <- b.run()
 	}()
@@ -162,11 +162,11 @@ func (x *Index) prepare(entries []logged) {
 
 // add takes over the keys of the group that was prepared and now is on the disk. It
 // must come before anybody is told of it.
-func (x *Index) add(entries []logged) {
+func (x *Index) add(entries []Logged) {
 	if x == nil || x.stale || len(entries) == 0 {
 		return
 	}
-	x.grow(<-x.prepared, entries[len(entries)-1].seq)
+	x.grow(<-x.prepared, entries[len(entries)-1].Seq)
 	x.publish()
 }
 
@@ -186,13 +186,13 @@ func (x *Index) publish() {
 
 // derive asks Keys for an entry. A panic must not take down the writer; what it
 // leaves out comes back when Keys is mended and its version raised.
-func (x *Index) derive(b *builder, seq uint64, doc []byte) {
+func (x *Index) derive(b *builder, l Logged) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			x.log.Error("entry not indexed", "seq", seq, "panic", fault, "stack", string(debug.Stack()))
+			x.log.Error("entry not indexed", "seq", l.Seq, "panic", fault, "stack", string(debug.Stack()))
 		}
 	}()
-	x.cfg.Keys(seq, doc, func(bucket string, key, value []byte) {
+	x.cfg.Keys(l, func(bucket string, key, value []byte) {
 		if len(key) == 0 || len(key) > bbolt.MaxKeySize {
 			panic("kv: no key for " + bucket) // here, for the file would refuse it each time
 		}

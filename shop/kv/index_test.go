@@ -18,9 +18,9 @@ import (
 
 // testKeys reads what an entry does to the index out of its text: words like
 // "x_one/key=value", and "x_one/key" for a key that ends.
-func testKeys(_ uint64, doc []byte, add func(bucket string, key, value []byte)) {
+func testKeys(l Logged, add func(bucket string, key, value []byte)) {
 	var n note
-	if err := json.Unmarshal(doc, &n); err != nil {
+	if err := json.Unmarshal(l.Doc, &n); err != nil {
 		panic(err)
 	}
 	for word := range strings.FieldsSeq(n.Text) {
@@ -73,7 +73,7 @@ func (b *journalBench) step(how string) {
 func derived(r *Records, bucket string) map[string]string {
 	want := map[string]string{}
 	r.ReadLog(0, 1<<30, func(seq uint64, doc []byte) bool {
-		testKeys(seq, doc, func(of string, key, value []byte) {
+		testKeys(Logged{Seq: seq, Doc: doc}, func(of string, key, value []byte) {
 			switch {
 			case of != bucket:
 			case value == nil:
@@ -375,7 +375,7 @@ func TestIndex_broughtUpLater(t *testing.T) {
 	b.Close()
 	cfg := IndexConfig{Buckets: []string{"x_one", "x_two"}, Keys: testKeys, Version: 1}
 	x := openIndex(closedDB(t), cfg, b.log)
-	group := []logged{{2, []byte(`{"text":"x_one/b=2"}`)}}
+	group := []Logged{{Seq: 2, Doc: []byte(`{"text":"x_one/b=2"}`)}}
 	x.prepare(group)
 	x.add(group)
 	b.read(func(r *Records) {

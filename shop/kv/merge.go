@@ -51,7 +51,7 @@ func (x *Index) recent(r *Records) []run {
 	if head, _ := r.Head(); head > covered {
 		var b builder
 		r.ReadLog(covered, math.MaxInt, func(seq uint64, doc []byte) bool {
-			x.derive(&b, seq, doc)
+			x.derive(&b, Logged{Seq: seq, Doc: doc})
 			return seq < head
 		})
 		r.recent = append(r.recent, b.run())

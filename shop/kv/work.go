@@ -35,7 +35,7 @@ type work struct {
 	wrote   bool
 	results []error  // one per command
 	told    []Entry  // logged or only told
-	logged  []logged // the same as JSON, for the index
+	logged  []Logged // of those the logged, for the index
 	overlay *overlay
 
 	// owned by the writer, of this command
@@ -44,10 +44,11 @@ type work struct {
 	command Command
 }
 
-// logged is an entry that has gone into the log.
-type logged struct {
-	seq uint64
-	doc []byte // JSON
+// Logged is an entry that has gone into the log.
+type Logged struct {
+	Seq   uint64
+	Doc   []byte // JSON
+	Entry Entry  // as the command logged it; nil when it was read from the log
 }
 
 func newWork(cfg JournalConfig) *work {
@@ -116,7 +117,7 @@ func (w *work) apply(t *Command) error {
 		if err := w.end.add(w.tx, p.value); err != nil {
 			return fmt.Errorf("write log: %w", err)
 		}
-		w.logged = append(w.logged, logged{w.end.seq, p.value[sha256.Size:]})
+		w.logged = append(w.logged, Logged{w.end.seq, p.value[sha256.Size:], p.entry})
 	}
 	w.wrote = w.wrote || w.end.grew || len(w.draft.writes.rows)+len(w.own.rows) > 0
 	return nil
