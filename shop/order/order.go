@@ -82,11 +82,13 @@ type Line struct {
 	Commission    []Share      `json:"commission"`
 	// What was given back of net and units, and what has been asked for and not yet
 	// confirmed. Asked counts against what may be asked.
-	RefundedMinor  int64 `json:"refunded_minor,omitempty"`
-	RefundedQty    int64 `json:"refunded_qty,omitempty"`
-	RefundingMinor int64 `json:"refunding_minor,omitempty"`
-	RefundingQty   int64 `json:"refunding_qty,omitempty"`
-	ShippedQty     int64 `json:"shipped_qty,omitempty"`
+	RefundedMinor     int64 `json:"refunded_minor,omitempty"`
+	RefundedTaxMinor  int64 `json:"refunded_tax_minor,omitempty"`
+	RefundedQty       int64 `json:"refunded_qty,omitempty"`
+	RefundingMinor    int64 `json:"refunding_minor,omitempty"`
+	RefundingTaxMinor int64 `json:"refunding_tax_minor,omitempty"`
+	RefundingQty      int64 `json:"refunding_qty,omitempty"`
+	ShippedQty        int64 `json:"shipped_qty,omitempty"`
 }
 
 // Attribution is whose order it is and why: the resolver's answer, frozen. It has
@@ -186,17 +188,11 @@ func (o *Order) CommissionMinor(party string) int64 {
 // RefundedMinor is what was given back to the buyer and confirmed.
 func (o *Order) RefundedMinor() int64 {
 	sum := o.RefundedShipping
-	for i := range o.Lines {
-		sum += o.paidFor(i, o.Lines[i].RefundedMinor)
+	for _, l := range o.Lines {
+		sum += l.RefundedMinor
+		if !o.TaxInclusive {
+			sum += l.RefundedTaxMinor
+		}
 	}
 	return sum
-}
-
-// paidFor is what the buyer paid for the first `net` units of money of a line: the
-// net and its share of tax on top.
-func (o *Order) paidFor(i int, net int64) int64 {
-	if o.TaxInclusive {
-		return net
-	}
-	return net + part(o.Lines[i].TaxMinor, net, o.Lines[i].NetMinor)
 }

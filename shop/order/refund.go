@@ -166,13 +166,14 @@ func (o *Order) planLines(rf *Refund, ask RefundAsk) error {
 	return nil
 }
 
-// refundLine adds the tax that belongs to the next `net` of a line.
+// refundLine adds the tax that belongs to the next `net` of a line: what is due by
+// then less what went back, which may be a unit more where a refund before has failed.
 func (o *Order) refundLine(i int, qty, net int64) RefundLine {
 	l := o.Lines[i]
-	before := l.RefundedMinor + l.RefundingMinor
+	due := part(l.TaxMinor, l.RefundedMinor+l.RefundingMinor+net, l.NetMinor)
 	return RefundLine{
 		Line: i, Qty: qty, NetMinor: net,
-		TaxMinor: part(l.TaxMinor, before+net, l.NetMinor) - part(l.TaxMinor, before, l.NetMinor),
+		TaxMinor: max(0, due-l.RefundedTaxMinor-l.RefundingTaxMinor),
 	}
 }
 
@@ -192,6 +193,7 @@ func part(amount, k, n int64) int64 {
 func (o *Order) Ask(rf *Refund) {
 	o.each(rf, func(l *Line, part RefundLine) {
 		l.RefundingMinor += part.NetMinor
+		l.RefundingTaxMinor += part.TaxMinor
 		l.RefundingQty += part.Qty
 	})
 	o.RefundingShip += rf.ShippingMinor
@@ -201,6 +203,7 @@ func (o *Order) Ask(rf *Refund) {
 func (o *Order) Drop(rf *Refund) {
 	o.each(rf, func(l *Line, part RefundLine) {
 		l.RefundingMinor -= part.NetMinor
+		l.RefundingTaxMinor -= part.TaxMinor
 		l.RefundingQty -= part.Qty
 	})
 	o.RefundingShip -= rf.ShippingMinor
@@ -211,6 +214,7 @@ func (o *Order) Refunded(rf *Refund, at int64) {
 	o.Drop(rf)
 	o.each(rf, func(l *Line, part RefundLine) {
 		l.RefundedMinor += part.NetMinor
+		l.RefundedTaxMinor += part.TaxMinor
 		l.RefundedQty += part.Qty
 	})
 	o.RefundedShipping += rf.ShippingMinor
