@@ -1,29 +1,28 @@
 package shop
 
 import (
-	"bytes"
 	"context"
-	"strings"
+	"encoding/json"
+	"fmt"
 	"time"
-	"unicode/utf8"
 
+	"shopcast/shop/access"
+	"shopcast/shop/belong"
+	"shopcast/shop/id"
 	"shopcast/shop/money"
+	"shopcast/shop/refusal"
 	"shopcast/shop/seal"
 )
 
-const (
-	setupLife   = 30 * time.Minute
-	linkLife    = 7 * 24 * time.Hour
-	sessionLife = 30 * 24 * time.Hour
-	maxStaff    = 100
+// Who is the one a sign-in link is for: exactly one field is set.
+type Who = access.Who
 
-	minPasswordRunes = 10
-	maxPasswordBytes = 200
-
-	setupPrefix   = "sc_set_"
-	linkPrefix    = "sc_lnk_"
-	sessionPrefix = "sc_ses_"
-)
+func actorOf(w Who) Actor {
+	if w.Staff != "" {
+		return Actor{Role: RoleOwner, Staff: w.Staff}
+	}
+	return Actor{Role: RoleDistributor, Distributor: w.Distributor}
+}
 
 // SetupCmd is the answer to the setup page.
 type SetupCmd struct {
@@ -34,165 +33,64 @@ type SetupCmd struct {
 	Password string
 }
 
-// Who is the one a sign-in link is for: exactly one field is set.
-type Who struct {
-	Distributor DistributorID `json:"distributor,omitempty"`
-	Staff       StaffID       `json:"staff,omitempty"`
-}
-
-// actor is who signs in.
-func (w Who) actor() Actor {
-	if w.Staff != "" {
-		return Actor{Role: RoleOwner, Staff: w.Staff}
-	}
-	return Actor{Role: RoleDistributor, Distributor: w.Distributor}
-}
-
-// staff is somebody of HQ. An empty Hash = signs in by link only.
-type staff struct {
-	ID   StaffID `json:"id"`
-	Name string  `json:"name"`
-	Hash string  `json:"hash"`
-}
-
-// link is a one-time link, stored under the hash of its token.
-type link struct {
-	Setup     bool  `json:"setup,omitempty"`
-	Who       Who   `json:"who"`
-	Used      bool  `json:"used"`
-	ExpiresAt int64 `json:"expires_at"` // Unix ms
-}
-
-// session is somebody signed in, stored under the hash of its token.
-type session struct {
-	Who       Who   `json:"who"`
-	ExpiresAt int64 `json:"expires_at"` // Unix ms
-}
-
 // NeedsSetup says that nobody of HQ can sign in yet.
 func (s *Shop) NeedsSetup() (yes bool) {
-	s.view(func(r *records) { yes = r.counter(metaStaff) == 0 })
+	s.view(func(r *records) { yes = !access.IsSetUp(r.Records) })
 	return yes
 }
 
 // StaffName is the name of somebody of HQ, or empty.
-func (s *Shop) StaffName(id StaffID) (name string) {
-	s.view(func(r *records) {
-		who, _ := load[staff](r, bucketStaff, idKey(id))
-		name = who.Name
-	})
+func (s *Shop) StaffName(who StaffID) (name string) {
+	s.view(func(r *records) { name = access.StaffName(r.Records, who) })
 	return name
 }
 
 // CreateSetupLink makes the token of a one-time setup link, good for 30 minutes.
 // It is for whoever runs the program: holding one means becoming HQ, also where
 // somebody is HQ already and has lost their password.
-func (s *Shop) CreateSetupLink(ctx context.Context) (string, error) {
-	return s.createLink(ctx, SystemActor(), setupPrefix, link{Setup: true}, setupLife)
-}
-
-func (s *Shop) createLink(ctx context.Context, actor Actor, prefix string, l link, life time.Duration) (string, error) {
-	token, key := seal.Opaque(prefix)
-	err := s.do(ctx, actor, func(t *txn) error {
-		if err := t.mustExist(l); err != nil {
-			return err
-		}
-		l.ExpiresAt = t.at + life.Milliseconds()
-		put(t, bucketLink, key, l)
-		t.log(Event{Type: EventAccess, Note: "link made for " + l.Who.actor().name()})
+func (s *Shop) CreateSetupLink(ctx context.Context) (token string, err error) {
+	err = s.do(ctx, SystemActor(), func(t *txn) error {
+		token = access.CreateSetupLink(t.tx)
 		return nil
 	})
-	if err != nil {
-		return "", err
-	}
-	return token, nil
-}
-
-func (r *records) mustExist(l link) error {
-	_, isStaff := load[staff](r, bucketStaff, idKey(l.Who.Staff))
-	_, isDistributor := r.distributor(l.Who.Distributor)
-	if !l.Setup && isStaff == isDistributor {
-		return fail(CodeNotFound, "there is no such person")
-	}
-	return nil
-}
-
-// link reads a link that may be used at the given time.
-func (r *records) link(token, prefix string, at int64) (link, error) {
-	if !seal.IsOpaque(token, prefix) {
-		return link{}, fail(CodeBadToken, "this link is not valid")
-	}
-	l, ok := load[link](r, bucketLink, seal.OpaqueKey(token))
-	switch {
-	case !ok:
-		return link{}, fail(CodeBadToken, "this link is not valid")
-	case l.Used:
-		return link{}, fail(CodeUsedToken, "this link was used before")
-	case at >= l.ExpiresAt:
-		return link{}, fail(CodeExpiredToken, "this link has run out")
-	}
-	return l, nil
-}
-
-// useLink takes a link out of circulation; it stays known until it would have run
-// out, so that a second use hears why.
-func (t *txn) useLink(token, prefix string) (link, error) {
-	l, err := t.link(token, prefix, t.at)
-	if err != nil {
-		return link{}, err
-	}
-	l.Used = true
-	put(t, bucketLink, seal.OpaqueKey(token), l)
-	return l, nil
+	return token, err
 }
 
 // CompleteSetup uses a setup link: it founds the installation, or renames one
 // nobody was HQ of, makes the person HQ and signs them in. Where HQ exists it only
 // gives the person of that name, new or old, this password. Other setup links end.
-func (s *Shop) CompleteSetup(ctx context.Context, cmd SetupCmd) (string, error) {
-	if err := s.checkSetupLink(cmd.Token); err != nil {
+func (s *Shop) CompleteSetup(ctx context.Context, cmd SetupCmd) (session string, err error) {
+	s.view(func(r *records) { err = access.CheckSetupLink(r.Records, cmd.Token, s.now().UnixMilli()) })
+	if err != nil {
 		return "", err // before anything costly, and before the form is criticised
 	}
 	name, err := cleanName("name", cmd.Name)
 	if err != nil {
 		return "", err
 	}
-	if err := checkPassword(cmd.Password); err != nil {
+	if err := access.CheckPassword(cmd.Password); err != nil {
 		return "", err
 	}
 	hash, err := s.hasher.Hash(ctx, cmd.Password)
 	if err != nil {
 		return "", err
 	}
-	token, key := seal.Opaque(sessionPrefix)
 	err = s.do(ctx, SystemActor(), func(t *txn) error {
-		if _, err := t.useLink(cmd.Token, setupPrefix); err != nil {
+		if err := access.UseSetupLink(t.tx, cmd.Token); err != nil {
 			return err
 		}
-		if t.counter(metaStaff) == 0 {
+		if !access.IsSetUp(t.Records) {
 			if err := t.nameBrand(cmd, s.brandDefault); err != nil {
 				return err
 			}
 		}
-		id, err := t.setStaff(name, hash)
-		if err != nil {
-			return err
+		who, err := access.SetPassword(t.tx, name, hash)
+		if err == nil {
+			session = access.OpenSession(t.tx, Who{Staff: who})
 		}
-		t.endSetupLinks(seal.OpaqueKey(cmd.Token))
-		t.openSession(key, Who{Staff: id})
-		return nil
+		return err
 	})
-	if err != nil {
-		return "", err
-	}
-	return token, nil
-}
-
-// checkSetupLink says early what useLink will say in the transaction.
-func (s *Shop) checkSetupLink(token string) error {
-	var err error
-	s.view(func(r *records) { _, err = r.link(token, setupPrefix, s.now().UnixMilli()) })
-	return err
+	return session, err
 }
 
 // nameBrand writes what the setup page says over what was configured.
@@ -211,75 +109,234 @@ func (t *txn) nameBrand(cmd SetupCmd, configured Brand) error {
 		b.Currency = cmd.Currency
 	}
 	if _, ok := money.Exponent(b.Currency); !ok {
-		return failField(CodeBadInput, "currency", "this currency is not known")
+		return refusal.Field(refusal.CodeBadInput, "currency", "this currency is not known")
 	}
 	if isNew {
 		return t.found(b)
 	}
-	put(t, bucketMeta, []byte(metaBrand), b)
+	t.saveBrand(b)
 	return nil
-}
-
-// setStaff gives the person of that name the password, making them when new.
-func (t *txn) setStaff(name, hash string) (StaffID, error) {
-	folded := []byte(strings.ToLower(name))
-	who, ok := load[staff](&t.records, bucketStaff, idKey(StaffID(t.Get(bucketStaffName, folded))))
-	if !ok {
-		if t.counter(metaStaff) >= maxStaff {
-			return "", fail(CodeTooLarge, "there are too many people")
-		}
-		t.count(metaStaff)
-		who = staff{ID: mint[StaffID](t, "stf"), Name: name}
-		t.tx.PutBytes(bucketStaffName, folded, []byte(who.ID))
-	}
-	who.Hash = hash
-	put(t, bucketStaff, idKey(who.ID), who)
-	t.log(Event{Type: EventAccess, Note: "staff " + string(who.ID) + " set"})
-	return who.ID, nil
-}
-
-// endSetupLinks marks every other setup link used: the door is shut behind the
-// first who enters.
-func (t *txn) endSetupLinks(but []byte) {
-	t.Scan(bucketLink, nil, nil, func(key, raw []byte) bool {
-		l, ok := decode[link](&t.records, bucketLink, raw)
-		if ok && l.Setup && !l.Used && !bytes.Equal(key, but) {
-			l.Used = true
-			put(t, bucketLink, key, l)
-		}
-		return ok
-	})
 }
 
 // CreateStaff finds or adds somebody of HQ who signs in by link. It is for the
 // command line; a person who exists is left as they are.
-func (s *Shop) CreateStaff(ctx context.Context, actor Actor, name string) (StaffID, error) {
+func (s *Shop) CreateStaff(ctx context.Context, actor Actor, name string) (who StaffID, err error) {
 	if err := actor.mustBe(RoleSystem); err != nil {
 		return "", err
 	}
-	name, err := cleanName("name", name)
-	if err != nil {
-		return "", err
-	}
-	var id StaffID
-	err = s.do(ctx, actor, func(t *txn) error {
-		id = StaffID(t.Get(bucketStaffName, []byte(strings.ToLower(name))))
-		if id != "" {
-			return nil
-		}
-		var err error
-		id, err = t.setStaff(name, "")
+	err = s.do(ctx, actor, func(t *txn) (err error) {
+		who, err = access.AddStaff(t.tx, name)
 		return err
 	})
-	return id, err
+	return who, err
 }
 
-func checkPassword(password string) error {
-	if utf8.RuneCountInString(password) < minPasswordRunes {
-		return failField(CodeBadInput, "password", "use at least 10 characters")
+// CreateSignInLink makes the token of a one-time sign-in link, good for 7 days.
+func (s *Shop) CreateSignInLink(ctx context.Context, actor Actor, who Who) (token string, err error) {
+	if err := actor.mayFor(access.ScopeWriteDistributors); err != nil {
+		return "", err
 	}
-	if len(password) > maxPasswordBytes || !utf8.ValidString(password) {
-		return failField(CodeBadInput, "password", "the password is too long or not UTF-8")
+	if actor.Role == RoleMachine && who.Staff != "" {
+		return "", refusal.New(refusal.CodeForbidden, "this is not yours to do")
 	}
-	return nil
+	err = s.do(ctx, actor, func(t *txn) (err error) {
+		if _, ok := belong.DistributorOf(t.Records, who.Distributor); who.Staff == "" && !ok {
+			return refusal.New(refusal.CodeNotFound, "there is no such person")
+		}
+		token, err = access.CreateLink(t.tx, who)
+		return err
+	})
+	return token, err
+}
+
+// RedeemSignIn uses a sign-in link and opens a session.
+func (s *Shop) RedeemSignIn(ctx context.Context, token string) (session string, actor Actor, err error) {
+	err = s.do(ctx, SystemActor(), func(t *txn) error {
+		who, err := access.UseLink(t.tx, token)
+		if err == nil {
+			session, actor = access.OpenSession(t.tx, who), actorOf(who)
+		}
+		return err
+	})
+	return session, actor, err
+}
+
+// SignIn opens a session for somebody of HQ. An unknown name and a wrong password
+// give the same answer after the same work.
+func (s *Shop) SignIn(ctx context.Context, name, password string) (session string, actor Actor, err error) {
+	refused := refusal.New(refusal.CodeUnauthorized, "name or password is wrong")
+	if len(password) > access.MaxPasswordBytes || len(name) > seal.MaxTokenBytes {
+		return "", Actor{}, refused
+	}
+	var who StaffID
+	var hash string
+	s.view(func(r *records) { who, hash = access.FindStaff(r.Records, name) })
+	ok, err := s.hasher.Matches(ctx, password, hash)
+	if err != nil {
+		return "", Actor{}, err
+	}
+	if !ok {
+		return "", Actor{}, refused
+	}
+	actor = Actor{Role: RoleOwner, Staff: who}
+	err = s.do(ctx, actor, func(t *txn) error {
+		session = access.OpenSession(t.tx, Who{Staff: who})
+		return nil
+	})
+	return session, actor, err
+}
+
+// Session returns who is signed in with the token.
+func (s *Shop) Session(token string) (actor Actor, err error) {
+	s.view(func(r *records) {
+		var who Who
+		if who, err = access.SessionOf(r.Records, token, s.now().UnixMilli()); err == nil {
+			actor = actorOf(who)
+		}
+	})
+	return actor, err
+}
+
+// SignOut ends a session; one that is not open is no error.
+func (s *Shop) SignOut(ctx context.Context, token string) error {
+	actor, err := s.Session(token)
+	if err != nil {
+		return nil
+	}
+	return s.do(ctx, actor, func(t *txn) error {
+		access.CloseSession(t.tx, token)
+		return nil
+	})
+}
+
+// CreateToken makes a key of the REST API. The secret is shown once.
+func (s *Shop) CreateToken(ctx context.Context, actor Actor, wish access.NewToken) (token access.Token, secret string, err error) {
+	if err := actor.mustBe(RoleOwner, RoleSystem); err != nil {
+		return token, "", err
+	}
+	err = s.do(ctx, actor, func(t *txn) (err error) {
+		token, secret, err = access.CreateToken(t.tx, wish)
+		return err
+	})
+	return token, secret, err
+}
+
+// RevokeToken ends a key of the REST API.
+func (s *Shop) RevokeToken(ctx context.Context, actor Actor, name id.TokenID) (token access.Token, err error) {
+	if err := actor.mustBe(RoleOwner, RoleSystem); err != nil {
+		return token, err
+	}
+	err = s.do(ctx, actor, func(t *txn) (err error) {
+		token, err = access.RevokeToken(t.tx, name)
+		return err
+	})
+	return token, err
+}
+
+// Tokens lists the keys of the REST API, revoked ones too.
+func (s *Shop) Tokens() (tokens []access.Token) {
+	s.view(func(r *records) { tokens = access.Tokens(r.Records) })
+	return tokens
+}
+
+// CheckToken returns the actor of a key of the REST API.
+func (s *Shop) CheckToken(ctx context.Context, secret string) (Actor, error) {
+	var token access.Token
+	var err error
+	now := s.now().UnixMilli()
+	s.view(func(r *records) { token, err = access.CheckToken(r.Records, secret, now) })
+	if err != nil {
+		return Actor{}, err
+	}
+	actor := Actor{Role: RoleMachine, Machine: token.ID, Scopes: token.Scopes}
+	if now-token.LastUsedAt < time.Minute.Milliseconds() {
+		return actor, nil
+	}
+	return actor, s.do(ctx, actor, func(t *txn) error {
+		access.NoteTokenUse(t.tx, token.ID)
+		return nil
+	})
+}
+
+// Publisher is who may bring a picture to the stage. Publishers with the same Key
+// may take over from each other.
+type Publisher struct {
+	Key      string // "studio:" and the staff id, or the id of a stage key
+	Label    string // for people: a name or the key's label
+	TakeOver bool   // may push out a publisher with another Key
+}
+
+// stageTicket is the right to publish from the studio page.
+type stageTicket struct {
+	Staff     StaffID `json:"s"`
+	TakeOver  bool    `json:"o"`
+	ExpiresAt int64   `json:"e"` // Unix ms
+}
+
+// CreateStageKey makes a key for an encoder such as OBS. It is shown once; only
+// its hash is stored. It does not run out.
+func (s *Shop) CreateStageKey(ctx context.Context, actor Actor, label string) (secret string, err error) {
+	if err := actor.mustBe(RoleOwner, RoleSystem); err != nil {
+		return "", err
+	}
+	err = s.do(ctx, actor, func(t *txn) (err error) {
+		_, secret, err = access.CreateStageKey(t.tx, label)
+		return err
+	})
+	return secret, err
+}
+
+// StageKeys lists the keys of encoders.
+func (s *Shop) StageKeys() (keys []access.StageKey) {
+	s.view(func(r *records) { keys = access.StageKeys(r.Records) })
+	return keys
+}
+
+// RevokeStageKey ends a key of an encoder: what it sends now goes on until it is
+// taken over, and cannot come again.
+func (s *Shop) RevokeStageKey(ctx context.Context, actor Actor, name id.StageKeyID) error {
+	if err := actor.mustBe(RoleOwner, RoleSystem); err != nil {
+		return err
+	}
+	return s.do(ctx, actor, func(t *txn) error {
+		_, err := access.RevokeStageKey(t.tx, name)
+		return err
+	})
+}
+
+// SignStageTicket gives somebody of HQ the right to publish from their page, for
+// 12 hours.
+func (s *Shop) SignStageTicket(actor Actor, takeOver bool) (string, error) {
+	if err := actor.mustBe(RoleOwner); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(stageTicket{
+		Staff: actor.Staff, TakeOver: takeOver, ExpiresAt: s.now().Add(ticketLife).UnixMilli(),
+	})
+	if err != nil {
+		return "", fmt.Errorf("encode stage ticket: %w", err)
+	}
+	return s.secret.Seal(sealStage, text), nil
+}
+
+// CheckPublisher returns who publishes with a bearer token, which is a stage key
+// or a stage ticket: bad_token when it is neither, expired_token for an old ticket.
+func (s *Shop) CheckPublisher(bearer string) (Publisher, error) {
+	if access.IsStageKey(bearer) {
+		var found access.StageKey
+		var err error
+		s.view(func(r *records) { found, err = access.CheckStageKey(r.Records, bearer) })
+		return Publisher{Key: string(found.ID), Label: found.Label}, err
+	}
+	text, ok := s.secret.Unseal(sealStage, bearer)
+	var says stageTicket
+	if !ok || json.Unmarshal(text, &says) != nil {
+		return Publisher{}, refusal.New(refusal.CodeBadToken, "this is not a stage key")
+	}
+	if s.now().UnixMilli() >= says.ExpiresAt {
+		return Publisher{}, refusal.New(refusal.CodeExpiredToken, "this stage ticket has run out")
+	}
+	return Publisher{
+		Key: "studio:" + string(says.Staff), Label: s.StaffName(says.Staff), TakeOver: says.TakeOver,
+	}, nil
 }

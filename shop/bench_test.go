@@ -16,9 +16,11 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"shopcast/shop/catalog"
+	"shopcast/shop/event"
 	"shopcast/shop/pay"
-	"shopcast/shop/pay/demo"
 	"shopcast/shop/pay/manual"
+	"shopcast/shop/refusal"
 )
 
 const testOrigin = "https://shop.example"
@@ -36,13 +38,15 @@ func (c *clock) now() time.Time          { return time.UnixMilli(c.ms.Load()).UT
 func (c *clock) advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 func (c *clock) days(n int)              { c.advance(time.Duration(n) * 24 * time.Hour) }
 
-// bench is a shop in a temporary directory with a brand, a person of HQ and a
-// clock. It verifies the books when the test ends.
+// bench is a shop in a temporary directory with a brand, a person of HQ, a clock and
+// a provider of cards. What a shop does by itself it does when the test says so. It
+// verifies the books when the test ends.
 type bench struct {
 	*Shop
 	t     testing.TB
 	clock *clock
 	owner Actor
+	card  *card
 	logs  *lockedBuffer
 
 	closed bool // by the test itself
@@ -73,23 +77,32 @@ func newBench(t testing.TB) *bench { return openBench(t, t.TempDir(), "CNY", new
 
 func openBench(t testing.TB, dir, currency string, c *clock) *bench {
 	t.Helper()
-	b := &bench{t: t, clock: c, logs: &lockedBuffer{}}
+	b := makeBench(t, dir, currency, c)
+	t.Cleanup(b.finish)
+	return b
+}
+
+// makeBench is openBench for those who call finish themselves.
+func makeBench(t testing.TB, dir, currency string, c *clock) *bench {
+	t.Helper()
+	b := &bench{t: t, clock: c, logs: &lockedBuffer{}, card: newCard(c)}
 	s, err := Open(Config{
 		Dir: dir, Now: c.now, Notify: b.note,
 		Log:          slog.New(slog.NewTextHandler(b.logs, nil)),
-		Providers:    []pay.Provider{manual.New(), demo.New()},
+		Providers:    []pay.Provider{manual.New(), b.card},
 		BrandDefault: Brand{Name: "Brand", Currency: currency},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Shop = s
+	s.stopWork()
+	<-s.workEnded
 	staff, err := s.CreateStaff(t.Context(), SystemActor(), "Owner")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.owner = Actor{Role: RoleOwner, Staff: staff}
-	t.Cleanup(b.finish)
 	return b
 }
 
@@ -123,17 +136,17 @@ func (b *bench) note(events []Event) {
 }
 
 // seen counts the logged events of a type so far.
-func (b *bench) seen(kind EventType) int {
+func (b *bench) seen(kind event.Type) int {
 	n := 0
 	b.view(func(r *records) {
-		err := r.eachEvent(func(e Event) {
-			if e.Type == kind {
-				n++
+		r.ReadLog(0, 1<<30, func(_ uint64, entry []byte) bool {
+			e, err := event.Decode(entry)
+			if err != nil {
+				b.t.Error(err)
 			}
+			n += count(e.Type == kind)
+			return true
 		})
-		if err != nil {
-			b.t.Error(err)
-		}
 	})
 	return n
 }
@@ -153,28 +166,26 @@ func (b *bench) must(err error) {
 
 func (b *bench) product(price, stock int64) Product {
 	b.t.Helper()
-	p, err := b.SaveProduct(context.Background(), b.owner, ProductCmd{
-		Key: newKey(), Title: fmt.Sprintf("Product at %d", price), PriceMinor: price, AddStock: stock,
+	p, err := b.SaveSimple(context.Background(), b.owner, SimpleCmd{
+		Key: b.key(), Title: fmt.Sprintf("Product at %d", price), PriceMinor: price, AddStock: stock,
 	})
 	b.must(err)
 	return p
 }
 
-func (b *bench) stockNow(id ProductID) Stock {
+func (b *bench) stockNow(name ProductID) catalog.Stock {
 	b.t.Helper()
-	for _, p := range b.Products() {
-		if p.ID == id {
-			return p.Stock
-		}
+	p, ok := b.ProductByID(name)
+	if !ok {
+		b.t.Fatalf("no product %s", name)
 	}
-	b.t.Fatalf("no product %s", id)
-	return Stock{}
+	return p.First().Stock
 }
 
 func (b *bench) distributor(slug string, bp int32) (Distributor, Room) {
 	b.t.Helper()
 	d, room, err := b.CreateDistributor(context.Background(), b.owner, DistributorCmd{
-		Key: newKey(), Name: strings.ToUpper(slug), Slug: slug, RateBP: bp,
+		Key: b.key(), Name: strings.ToUpper(slug), Slug: slug, RateBP: bp,
 	})
 	b.must(err)
 	return d, room
@@ -213,7 +224,10 @@ func (b *bench) viewer(room Room) Actor {
 	return actor
 }
 
-func newKey() string { return ulid.MustNew(ulid.Now(), rand.Reader).String() }
+// key is a fresh idempotency key of a page whose clock is the bench's.
+func (b *bench) key() string {
+	return ulid.MustNew(uint64(b.clock.ms.Load()), rand.Reader).String()
+}
 
 // someContact is somebody nobody has seen before.
 func someContact() Contact {
@@ -222,17 +236,18 @@ func someContact() Contact {
 	return Contact{Name: "Li Lei", Phone: fmt.Sprintf("+86%012d", binary.BigEndian.Uint64(raw[:])%1_000_000_000_000)}
 }
 
-func placing(contact Contact, provider string, lines ...PlaceLine) PlaceCmd {
-	return PlaceCmd{Key: newKey(), Contact: contact, Address: "Road 1", Provider: provider, Lines: lines}
+func (b *bench) placing(contact Contact, provider string, lines ...PlaceLine) PlaceCmd {
+	return PlaceCmd{Key: b.key(), Contact: contact, Address: "Road 1", Provider: provider, Lines: lines}
 }
 
 func line(p Product, qty int64) PlaceLine {
-	return PlaceLine{SKU: p.SKU, Qty: qty, UnitMinor: p.PriceMinor}
+	item := p.First()
+	return PlaceLine{SKU: item.SKU, Qty: qty, UnitMinor: item.PriceMinor, Offer: item.Offer}
 }
 
 func (b *bench) place(actor Actor, contact Contact, lines ...PlaceLine) Order {
 	b.t.Helper()
-	o, err := b.PlaceOrder(context.Background(), actor, placing(contact, pay.Manual, lines...))
+	o, err := b.PlaceOrder(context.Background(), actor, b.placing(contact, pay.Manual, lines...))
 	b.must(err)
 	return o
 }
@@ -248,7 +263,7 @@ func (b *bench) pay(o Order) Order {
 func wantCode(t interface {
 	Helper()
 	Errorf(format string, args ...any)
-}, err error, code Code,
+}, err error, code refusal.Code,
 ) {
 	t.Helper()
 	if !errors.Is(err, &Error{Code: code}) {

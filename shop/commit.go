@@ -3,9 +3,11 @@ package shop
 import (
 	"context"
 	"errors"
-	"time"
 
+	"shopcast/shop/event"
+	"shopcast/shop/id"
 	"shopcast/shop/kv"
+	"shopcast/shop/refusal"
 	"shopcast/shop/seal"
 )
 
@@ -21,29 +23,29 @@ type txn struct {
 }
 
 // mint makes an id that sorts after every id made before.
-func mint[T ~string](t *txn, prefix string) T { return T(prefix + "_" + t.tx.NextID().String()) }
+func mint[T id.Kind](t *txn) T { return id.Make[T](t.tx.NextID()) }
 
 // put stores one document.
 func put[T any](t *txn, bucket string, key []byte, doc T) { kv.Put(t.tx, bucket, key, doc) }
 
 // log puts an event into the log and tells it after the commit.
-func (t *txn) log(e Event) { t.tx.Log(&e) }
+func (t *txn) log(what event.Type, doc any, note string) {
+	t.tx.Log(&event.Event{Type: what, Doc: doc, Note: note})
+}
 
-// tell tells an event without logging it: for carts, which are wishes, and for
-// numbers that follow from logged events.
-func (t *txn) tell(e Event) { t.tx.Tell(&e) }
+// tell tells an event without logging it: for carts, which are wishes.
+func (t *txn) tell(what event.Type, doc any) { t.tx.Tell(&event.Event{Type: what, Doc: doc}) }
 
-// do runs one command in the journal. When ctx ends first, the command may still
-// take effect; asking again with the same key gives its answer.
+// do runs one command in the journal. When ctx ends before its turn it is not run.
 func (s *Shop) do(ctx context.Context, actor Actor, run func(*txn) error) error {
 	err := s.journal.Do(ctx, actor.name(), func(tx *kv.Command) error {
 		return run(&txn{records: records{&tx.Records}, tx: tx, secret: s.secret, actor: actor, at: tx.At})
 	})
 	switch {
 	case errors.Is(err, kv.ErrFull):
-		return fail(CodeBusy, "too many requests are waiting")
+		return refusal.New(refusal.CodeBusy, "too many requests are waiting")
 	case errors.Is(err, kv.ErrClosed):
-		return fail(CodeBusy, "the server is closing")
+		return refusal.New(refusal.CodeBusy, "the server is closing")
 	}
 	return err
 }
@@ -60,22 +62,4 @@ func (s *Shop) tellAll(entries []kv.Entry) {
 		}
 	}
 	s.notify(events)
-}
-
-// expiryLoop returns stock whose reservation has run out: once at the start, for
-// the time we were away, and then every second.
-func (s *Shop) expiryLoop(ctx context.Context) {
-	defer close(s.expiryEnded)
-	tick := time.NewTicker(expiryInterval)
-	defer tick.Stop()
-	for {
-		if _, err := s.ExpireDue(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("expiry failed", "err", err)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

@@ -2,252 +2,467 @@ package shop
 
 import (
 	"context"
-	"errors"
-	"maps"
-	"slices"
+	"flag"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"shopcast/shop/belong"
+	"shopcast/shop/books"
+	"shopcast/shop/catalog"
+	"shopcast/shop/id"
+	"shopcast/shop/order"
 	"shopcast/shop/pay"
+	"shopcast/shop/pay/till"
+	"shopcast/shop/refusal"
 )
 
-// history plays random commands against the shop and against a small model of
-// stock, money and belonging.
+// historyChecks is how many histories are played where -rapid.checks does not say.
+const historyChecks = "60"
+
+// history plays random commands against the shop and a small model of what stock,
+// orders and books should be; see model_test.go.
 type history struct {
 	*bench
 	rooms        []Room
 	distributors []Distributor
-	products     []Product
-	cookies      []string
-	contacts     []Contact
+	skus         []SKU
+	offer        catalog.Offer
+	coupons      []catalog.Coupon
+	shipping     catalog.Shipping
+	buyers       []buyerOf
+	payouts      []books.Payout
+	closedTo     int64 // end of the last period with statements
+	statements   []books.Statement
 	model        model
 }
 
-// model is what the shop should be.
-type model struct {
-	stock   map[ProductID]*Stock
-	orders  map[OrderID]*Order
-	pending map[DistributorID]int64
-	sales   int64
-}
-
-func newHistory(t *testing.T, rt *rapid.T) *history {
-	h := &history{bench: newBench(t), model: model{
-		stock: map[ProductID]*Stock{}, orders: map[OrderID]*Order{}, pending: map[DistributorID]int64{},
-	}}
-	h.rooms = []Room{h.hqRoom()}
-	for _, slug := range []string{"room-a", "room-b"} {
-		d, room := h.distributor(slug, rapid.Int32Range(0, 3_000).Draw(rt, "rate"))
-		h.rooms, h.distributors = append(h.rooms, room), append(h.distributors, d)
-	}
-	for range 3 {
-		p := h.product(rapid.Int64Range(1, 5_000).Draw(rt, "price"), rapid.Int64Range(0, 8).Draw(rt, "stock"))
-		stock := p.Stock
-		h.products, h.model.stock[p.ID] = append(h.products, p), &stock
-	}
-	for range 4 {
-		h.cookies, h.contacts = append(h.cookies, ""), append(h.contacts, someContact())
-	}
-	h.live()
-	return h
+// buyerOf is a browser and who sits before it.
+type buyerOf struct {
+	cookie  string
+	contact Contact
 }
 
 func TestShop_history(t *testing.T) {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if !given {
+		if err := flag.Set("rapid.checks", historyChecks); err != nil {
+			t.Fatal(err)
+		}
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		h := newHistory(t, rt)
-		defer h.finish()
-		rt.Repeat(map[string]func(*rapid.T){
-			"place":   h.placeSome,
-			"confirm": h.confirmSome,
-			"settle":  h.settleSome,
-			"cancel":  h.cancelSome,
-			"restock": h.restock,
-			"suspend": h.suspendSome,
-			"wait":    h.wait,
-			"":        h.check,
-		})
+		defer func() {
+			h.finish()
+			h.must(os.RemoveAll(h.dir))
+		}()
+		rt.Repeat(h.steps())
 	})
+}
+
+func (h *history) steps() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"place":        h.placeSome,
+		"place more":   h.placeSome,
+		"share":        h.share,
+		"confirm":      h.confirm,
+		"confirm more": h.confirm,
+		"swipe":        h.swipeSome,
+		"tell":         h.tell,
+		"decline":      h.decline,
+		"cancel":       h.cancel,
+		"refund":       h.refund,
+		"refund more":  h.refund,
+		"bank":         h.bank,
+		"outage":       h.outage,
+		"ship":         h.ship,
+		"deliver":      h.deliver,
+		"dispute":      h.dispute,
+		"suspend":      h.suspend,
+		"reassign":     h.reassign,
+		"statements":   h.closePeriod,
+		"prepare":      h.prepare,
+		"pay out":      h.payOut,
+		"write off":    h.writeOff,
+		"restock":      h.restock,
+		"wait":         h.wait,
+		"":             h.check,
+	}
+}
+
+func newHistory(t *testing.T, rt *rapid.T) *history {
+	dir, err := os.MkdirTemp(memoryDir(), "shopcast-history-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	currency := rapid.SampledFrom([]string{"JPY", "CNY", "USD", "KWD"}).Draw(rt, "currency")
+	h := &history{bench: makeBench(t, dir, currency, newClock()), model: newModel()}
+	h.closedTo = h.clock.now().UnixMilli()
+	h.foundBrand(rt)
+	h.foundPeople(rt)
+	h.live()
+	h.foundShelf(rt)
+	for range 3 {
+		h.placeSome(rt)
+	}
+	return h
+}
+
+// memoryDir is where files cost no disk, where there is such a place: a history is
+// about what is written, not about whether it is safe.
+func memoryDir() string {
+	if _, err := os.Stat("/dev/shm"); err != nil {
+		return ""
+	}
+	return "/dev/shm"
+}
+
+func (h *history) foundBrand(rt *rapid.T) {
+	_, err := h.SaveBrand(context.Background(), h.owner, BrandCmd{Change: func(b *Brand) {
+		b.Tax.Inclusive = rapid.Bool().Draw(rt, "tax inclusive")
+		b.Tax.BP = rapid.Int32Range(0, 2_500).Draw(rt, "tax")
+		b.Program.Belonging.Mode = rapid.SampledFrom([]belong.Mode{
+			belong.ModeTwoStage, belong.ModePermanent, belong.ModeWindow, belong.ModeLastTouch,
+		}).Draw(rt, "mode")
+		b.Program.Commission.Levels = rapid.IntRange(1, 2).Draw(rt, "levels")
+		if b.Program.Commission.Levels == 2 {
+			b.Program.Commission.UplineBP = uplineBP
+		}
+		b.Program.Commission.SharerBP = sharerBP
+		b.Program.Commission.Base = rapid.SampledFrom([]string{"net", "net_ex_tax"}).Draw(rt, "base")
+		b.Program.MinPayoutMinor = rapid.Int64Range(0, 50).Draw(rt, "least payout")
+	}})
+	h.must(err)
+}
+
+func (h *history) foundPeople(rt *rapid.T) {
+	h.rooms = []Room{h.hqRoom()}
+	for _, slug := range []string{"room-a", "room-b"} {
+		d, room := h.distributor(slug, rapid.Int32Range(1, 2_500).Draw(rt, "rate"))
+		h.rooms, h.distributors = append(h.rooms, room), append(h.distributors, d)
+	}
+	_, err := h.ChangeDistributor(context.Background(), h.owner, h.distributors[1].ID, 0, func(d *Distributor) {
+		d.Parent = h.distributors[0].ID
+	})
+	h.must(err)
+	for range 3 {
+		h.buyers = append(h.buyers, buyerOf{contact: someContact()})
+	}
+}
+
+func (h *history) foundShelf(rt *rapid.T) {
+	ctx, currency := context.Background(), h.Brand().Currency
+	for range 3 {
+		p := h.product(rapid.Int64Range(1, 5_000).Draw(rt, "price"), rapid.Int64Range(0, 9).Draw(rt, "stock"))
+		h.skus = append(h.skus, p.First().SKU)
+		stock := p.First().Stock
+		h.model.stock[p.First().SKU] = &stock
+	}
+	var err error
+	h.offer, err = h.SaveOffer(ctx, h.owner, h.key(), catalog.Offer{
+		Show: h.Show().ID, SKU: h.skus[0], Kind: catalog.OfferFlash, PriceMinor: rapid.Int64Range(1, 3_000).Draw(rt, "offer"),
+		LimitTotal: rapid.Int64Range(1, 9).Draw(rt, "limit"), LimitPerCustomer: rapid.Int64Range(0, 4).Draw(rt, "each"),
+	}, 0)
+	h.must(err)
+	h.model.limits[h.offer.ID] = h.offer.LimitTotal
+	for _, c := range []catalog.Coupon{
+		{Code: "FIXED", Kind: catalog.CouponFixed, Currency: currency, AmountMinor: rapid.Int64Range(1, 4_000).Draw(rt, "off")},
+		{Code: "RATE", Kind: catalog.CouponBP, BP: rapid.Int32Range(1, 10_000).Draw(rt, "off bp"), FundedBy: catalog.FundedByDistributor, LimitPerCustomer: 2},
+	} {
+		made, err := h.SaveCoupon(ctx, h.owner, h.key(), c, 0)
+		h.must(err)
+		h.coupons = append(h.coupons, made)
+	}
+	h.shipping, err = h.SaveShipping(ctx, h.owner, h.key(), catalog.Shipping{
+		Name: "Post", Currency: currency, PriceMinor: rapid.Int64Range(0, 900).Draw(rt, "postage"),
+		FreeOverMinor: rapid.Int64Range(0, 9_000).Draw(rt, "free over"),
+	}, 0)
+	h.must(err)
+}
+
+// come is a buyer opening a room, by its own link or by a sharer's.
+func (h *history) come(rt *rapid.T) (Actor, *buyerOf) {
+	who := &h.buyers[rapid.IntRange(0, len(h.buyers)-1).Draw(rt, "buyer")]
+	room := rapid.SampledFrom(h.rooms).Draw(rt, "room")
+	token, err := h.RoomToken(room.ID)
+	need(rt, err)
+	if sharers := h.Sharers(room.Distributor); room.Distributor != "" && len(sharers) > 0 && rapid.Bool().Draw(rt, "shared") {
+		path := h.SharePath(rapid.SampledFrom(sharers).Draw(rt, "sharer"))
+		token = path[strings.LastIndex(path, "/")+1:]
+	}
+	var actor Actor
+	actor, who.cookie = h.enterWith(room, token, who.cookie)
+	return actor, who
+}
+
+func (h *history) share(rt *rapid.T) {
+	actor, _ := h.come(rt)
+	need(rt, h.QualifyTouch(context.Background(), actor))
+	_, err := h.BecomeSharer(context.Background(), actor)
+	allow(rt, err, refusal.CodeConflict)
 }
 
 func (h *history) placeSome(rt *rapid.T) {
-	who := rapid.IntRange(0, len(h.cookies)-1).Draw(rt, "buyer")
-	room := rapid.SampledFrom(h.rooms).Draw(rt, "room")
-	var actor Actor
-	actor, h.cookies[who] = h.enter(room, h.cookies[who])
-	if rapid.Bool().Draw(rt, "touch") {
-		h.must(h.QualifyTouch(context.Background(), actor))
-	}
-	var lines []PlaceLine
-	fits := true
-	for _, p := range h.products {
-		if qty := rapid.Int64Range(0, 4).Draw(rt, "qty"); qty > 0 {
-			lines = append(lines, line(p, qty))
-			fits = fits && h.model.stock[p.ID].Available >= qty
-		}
-	}
-	contact := rapid.SampledFrom(h.contacts).Draw(rt, "contact")
-	provider := rapid.SampledFrom([]string{pay.Manual, "demo", ""}).Draw(rt, "provider")
-	cmd := placing(contact, provider, lines...)
+	actor, who := h.come(rt)
+	cmd := h.basket(rt, who.contact)
 	o, err := h.PlaceOrder(context.Background(), actor, cmd)
-	switch {
-	case len(lines) == 0:
-		wantCode(rt, err, CodeCartEmpty)
-		return
-	case errors.Is(err, &Error{Code: CodeRateLimited}):
-		return
-	case !fits:
-		wantCode(rt, err, CodeOutOfStock)
+	if err != nil || !h.model.fits(cmd) {
+		if err == nil {
+			rt.Fatalf("order %s takes more than there is", o.ID)
+		}
+		h.mayRefuse(rt, cmd, err)
 		return
 	}
-	if err != nil {
-		rt.Fatal(err)
-	}
-	if again, err := h.PlaceOrder(context.Background(), actor, cmd); err != nil || again.ID != o.ID {
+	again, err := h.PlaceOrder(context.Background(), actor, cmd)
+	if err != nil || again.ID != o.ID {
 		rt.Fatalf("the retry gave %s, %v", again.ID, err)
 	}
-	h.move(&o, reserve)
-	h.model.orders[o.ID] = &o
+	cmd.Address += "a"
+	_, err = h.PlaceOrder(context.Background(), actor, cmd)
+	wantCode(rt, err, refusal.CodeConflict)
+	h.checkPlaced(rt, o)
+	h.model.orders[o.ID] = &sale{frozen: o, seen: o}
 }
 
-func (h *history) move(o *Order, how func(*Stock, int64)) {
-	for _, l := range o.Lines {
-		how(h.model.stock[l.Product], l.Qty)
-	}
-}
-
-// some draws an order, in an order of ids that the seed repeats.
-func (h *history) some(rt *rapid.T) *Order {
-	if len(h.model.orders) == 0 {
-		rt.Skip("no order yet")
-	}
-	ids := slices.Sorted(maps.Keys(h.model.orders))
-	return h.model.orders[rapid.SampledFrom(ids).Draw(rt, "order")]
-}
-
-func (h *history) confirmSome(rt *rapid.T) {
-	o := h.some(rt)
-	got, err := h.ConfirmPayment(context.Background(), h.owner, o.ID)
-	if o.Provider == "demo" {
-		wantCode(rt, err, CodeNotPayable)
-		return
-	}
-	h.paid(rt, o, got, err)
-}
-
-func (h *history) settleSome(rt *rapid.T) {
-	o := h.some(rt)
-	if o.Provider != "demo" {
-		rt.Skip("not with the provider")
-	}
-	s := captured(*o)
-	s.Captured = rapid.Bool().Draw(rt, "captured")
-	got, err := h.SettlePayment(context.Background(), ProviderActor("demo"), s)
-	if s.Captured {
-		h.paid(rt, o, got, err)
-	} else if err != nil {
-		rt.Fatal(err)
-	}
-}
-
-// paid is what a capture should have done to the model.
-func (h *history) paid(rt *rapid.T, o *Order, got Order, err error) {
-	if o.State == OrderExpired || o.State == OrderCancelled {
-		for _, l := range o.Lines {
-			if h.model.stock[l.Product].Available < l.Qty {
-				wantCode(rt, err, CodeOutOfStock)
-				return
-			}
+func (h *history) basket(rt *rapid.T, contact Contact) PlaceCmd {
+	var lines []PlaceLine
+	for _, sku := range h.skus {
+		p, _ := h.ProductOf(sku)
+		if qty := rapid.Int64Range(-2, 4).Draw(rt, "qty"); qty > 0 {
+			lines = append(lines, line(p, qty))
 		}
-		h.move(o, reserve)
-		o.State = OrderReserved
 	}
-	if err != nil || got.State != OrderPaid {
-		rt.Fatalf("order %s is %s, %v", o.ID, got.State, err)
-	}
-	if o.State == OrderReserved {
-		h.move(o, sell)
-		h.model.sales += o.TotalMinor
-		h.model.pending[o.Attribution.Distributor] += o.CommissionMinor(o.Attribution.Distributor)
-	}
-	if got.Attribution != o.Attribution {
-		rt.Fatalf("order %s changed hands: %+v", o.ID, got.Attribution)
-	}
-	h.model.orders[o.ID] = &got
+	cmd := h.placing(contact, rapid.SampledFrom([]string{pay.Manual, cardName, cardName, ""}).Draw(rt, "provider"), lines...)
+	cmd.Shipping = h.shipping.ID
+	cmd.Coupon = rapid.SampledFrom([]string{"", "", "FIXED", "rate"}).Draw(rt, "coupon")
+	return cmd
 }
 
-func (h *history) cancelSome(rt *rapid.T) {
-	o := h.some(rt)
-	got, err := h.CancelOrder(context.Background(), h.owner, o.ID)
-	if o.State == OrderPaid {
-		wantCode(rt, err, CodeConflict)
+// mayRefuse: an order is refused for no other reason than there is.
+func (h *history) mayRefuse(rt *rapid.T, cmd PlaceCmd, err error) {
+	reasons := []refusal.Code{refusal.CodeRateLimited}
+	if len(cmd.Lines) == 0 {
+		reasons = append(reasons, refusal.CodeCartEmpty)
+	}
+	if !h.model.fits(cmd) {
+		reasons = append(reasons, refusal.CodeOutOfStock)
+	}
+	if cmd.Coupon != "" {
+		reasons = append(reasons, refusal.CodeCouponInvalid, refusal.CodeCouponUsed)
+	}
+	for _, l := range cmd.Lines {
+		if l.Offer != "" && h.offer.LimitPerCustomer > 0 {
+			reasons = append(reasons, refusal.CodeLimitReached)
+		}
+	}
+	if err == nil || !allowed(err, reasons) {
+		rt.Fatalf("order refused: %v", err)
+	}
+}
+
+func (h *history) confirm(rt *rapid.T) {
+	s := h.some(rt, func(s *sale) bool { return s.seen.Provider == pay.Manual })
+	_, err := h.ConfirmPayment(context.Background(), h.owner, s.seen.ID)
+	allow(rt, err, refusal.CodeOutOfStock)
+	if err == nil {
+		if got, _ := h.OrderByID(s.seen.ID); !got.IsPaid() && s.seen.State == order.Reserved {
+			rt.Fatalf("order %s is confirmed and %s", got.ID, got.State)
+		}
+	}
+}
+
+// swipeSome is a buyer paying at the provider, perhaps not what was asked. Nobody is
+// told.
+func (h *history) swipeSome(rt *rapid.T) {
+	s := h.someCard(rt)
+	what := till.Purchase{Card: rapid.SampledFrom([]string{"", "one", "two"}).Draw(rt, "card")}
+	if rapid.IntRange(0, 5).Draw(rt, "exact") == 0 {
+		what.AmountMinor = s.seen.TotalMinor + rapid.SampledFrom([]int64{-1, 1, 7}).Draw(rt, "off by")
+	}
+	allowPay(rt, h.card.Capture(string(s.seen.Payment), what))
+	if rapid.Bool().Draw(rt, "told") {
+		h.tellOf(rt, s.seen.Payment)
+	}
+}
+
+func (h *history) decline(rt *rapid.T) {
+	s := h.someCard(rt)
+	allowPay(rt, h.card.Decline(string(s.seen.Payment)))
+	h.tellOf(rt, s.seen.Payment)
+	_, err := h.StartPayment(context.Background(), h.owner, s.seen.ID, cardName)
+	allow(rt, err, refusal.CodeNotPayable, refusal.CodeRateLimited, refusal.CodeProviderFailed)
+}
+
+// tell is the provider calling, once more than needed, late, or for the first time.
+func (h *history) tell(rt *rapid.T) {
+	h.tellOf(rt, rapid.SampledFrom(h.payments(rt)).Draw(rt, "payment"))
+}
+
+func (h *history) tellOf(rt *rapid.T, name PaymentID) {
+	ref := pay.Ref{Payment: string(name)}
+	if rapid.Bool().Draw(rt, "by webhook") {
+		need(rt, h.TakeNotice(context.Background(), cardName, pay.Notice{EventID: h.key(), Kind: pay.NoticePayment, Payment: string(name)}))
+		need(rt, h.WorkOff(context.Background()))
 		return
 	}
+	status, err := h.card.Till.Query(ref)
+	allowPay(rt, err)
 	if err != nil {
-		rt.Fatal(err)
+		return
 	}
-	if o.State == OrderReserved {
-		h.move(o, release)
+	_, err = h.SettlePayment(context.Background(), ProviderActor(cardName), name, status)
+	allow(rt, err, refusal.CodeConflict, refusal.CodeNotPayable, refusal.CodeOutOfStock)
+}
+
+func (h *history) cancel(rt *rapid.T) {
+	s := h.some(rt, nil)
+	got, err := h.CancelOrder(context.Background(), h.owner, s.seen.ID)
+	if s.seen.IsPaid() {
+		wantCode(rt, err, refusal.CodeConflict)
+		return
 	}
-	o.State = got.State
+	if need(rt, err); got.State == order.Reserved {
+		rt.Fatalf("order %s is cancelled and %s", got.ID, got.State)
+	}
+}
+
+// refund gives back lines, units, money or postage, in every mixture, twice.
+func (h *history) refund(rt *rapid.T) {
+	s := h.some(rt, func(s *sale) bool { return s.seen.IsPaid() })
+	cmd := RefundCmd{Key: h.key(), Order: s.seen.ID}
+	cmd.Restock, cmd.Reason = rapid.Bool().Draw(rt, "restock"), "broken"
+	if rapid.IntRange(0, 3).Draw(rt, "all") > 0 {
+		for i, l := range s.seen.Lines {
+			cmd.Lines = append(cmd.Lines, order.AskLine{
+				Line: i, Qty: rapid.Int64Range(0, l.Qty).Draw(rt, "units"), AmountMinor: rapid.Int64Range(0, l.NetMinor/2).Draw(rt, "money"),
+			})
+		}
+		cmd.ShippingMinor = rapid.Int64Range(0, s.seen.ShippingMinor).Draw(rt, "postage")
+	}
+	rf, err := h.RefundOrder(context.Background(), h.owner, cmd)
+	allow(rt, err, refusal.CodeNotRefundable)
+	if err != nil {
+		return
+	}
+	again, err := h.RefundOrder(context.Background(), h.owner, cmd)
+	if need(rt, err); again.ID != rf.ID {
+		rt.Fatalf("the retry gave %s after %s", again.ID, rf.ID)
+	}
+}
+
+// bank is the buyer's bank ending refunds that were slow, one way or the other.
+func (h *history) bank(rt *rapid.T) {
+	h.card.SetSlow(till.Slow{Refunds: rapid.Bool().Draw(rt, "slow")})
+	for _, rf := range h.openRefunds() {
+		outcome := rapid.SampledFrom([]pay.Outcome{pay.OutcomeDone, pay.OutcomeFailed}).Draw(rt, "outcome")
+		if _, err := h.card.SettleRefund(string(rf.ID), outcome); err != nil {
+			allowPay(rt, err)
+			continue
+		}
+		need(rt, h.TakeNotice(context.Background(), cardName, pay.Notice{
+			EventID: h.key(), Kind: pay.NoticeRefund, Payment: string(rf.Payment), Refund: string(rf.ID),
+		}))
+	}
+	need(rt, h.WorkOff(context.Background()))
+}
+
+func (h *history) outage(rt *rapid.T) {
+	h.card.down.Store(rapid.Bool().Draw(rt, "down"))
+	need(rt, h.WorkOff(context.Background()))
+}
+
+func (h *history) ship(rt *rapid.T) {
+	s := h.some(rt, func(s *sale) bool { return s.seen.State == order.Paid })
+	cmd := ShipCmd{Order: s.seen.ID, Carrier: "Post", Tracking: "1"}
+	if rapid.Bool().Draw(rt, "part") {
+		for _, l := range s.seen.Lines {
+			cmd.Units = append(cmd.Units, rapid.Int64Range(0, l.Qty-l.ShippedQty).Draw(rt, "shipped"))
+		}
+	}
+	_, err := h.ShipOrder(context.Background(), h.owner, cmd)
+	allow(rt, err, refusal.CodeBadQuantity)
+}
+
+func (h *history) deliver(rt *rapid.T) {
+	s := h.some(rt, func(s *sale) bool { return s.seen.FulfillmentState == order.Shipped })
+	_, err := h.DeliverOrder(context.Background(), h.owner, s.seen.ID)
+	allow(rt, err, refusal.CodeConflict)
+}
+
+func (h *history) dispute(rt *rapid.T) {
+	s := h.some(rt, func(s *sale) bool { return s.seen.IsPaid() && s.seen.Provider == cardName })
+	state := rapid.SampledFrom([]pay.DisputeState{pay.DisputeOpen, pay.DisputeOpen, pay.DisputeWon, pay.DisputeLost}).Draw(rt, "dispute")
+	allowPay(rt, h.card.Dispute(string(s.seen.Payment), state))
+	h.tellOf(rt, s.seen.Payment)
+}
+
+func (h *history) suspend(rt *rapid.T) {
+	d := rapid.SampledFrom(h.distributors).Draw(rt, "distributor")
+	state := rapid.SampledFrom([]belong.DistributorState{belong.DistributorActive, belong.DistributorSuspended}).Draw(rt, "state")
+	_, err := h.SetDistributor(context.Background(), h.owner, d.ID, state, d.RateBP)
+	need(rt, err)
+}
+
+func (h *history) reassign(rt *rapid.T) {
+	s := h.some(rt, nil)
+	to := rapid.SampledFrom([]DistributorID{"", h.distributors[0].ID, h.distributors[1].ID}).Draw(rt, "to")
+	got, err := h.ReassignOrder(context.Background(), h.owner, s.seen.ID, to, "their own customer")
+	allow(rt, err, refusal.CodeNotFound, refusal.CodeBalanceTooLow, refusal.CodeConflict)
+	if err == nil && got.Attribution.Distributor != to {
+		rt.Fatalf("order %s was given to %q and is %q's", got.ID, to, got.Attribution.Distributor)
+	}
+	if err == nil {
+		s.frozen.Attribution, s.frozen.Lines = got.Attribution, got.Lines
+	}
 }
 
 func (h *history) restock(rt *rapid.T) {
-	p := rapid.SampledFrom(h.products).Draw(rt, "product")
-	n := rapid.Int64Range(0, 5).Draw(rt, "units")
-	_, err := h.SaveProduct(context.Background(), h.owner, ProductCmd{
-		ID: p.ID, Title: p.Title, PriceMinor: p.PriceMinor, AddStock: n,
-	})
-	if err != nil {
-		rt.Fatal(err)
+	sku := rapid.SampledFrom(h.skus).Draw(rt, "sku")
+	n := rapid.Int64Range(-2, 6).Draw(rt, "arrived")
+	key := h.key()
+	for range 2 {
+		_, err := h.AddStock(context.Background(), h.owner, key, sku, n)
+		allow(rt, err, refusal.CodeBadInput)
+		if err != nil {
+			return
+		}
 	}
-	h.model.stock[p.ID].Available += n
-	h.model.stock[p.ID].Restocked += n
-}
-
-func (h *history) suspendSome(rt *rapid.T) {
-	d := rapid.SampledFrom(h.distributors).Draw(rt, "distributor")
-	state := rapid.SampledFrom([]DistributorState{DistributorActive, DistributorSuspended}).Draw(rt, "state")
-	if _, err := h.SetDistributor(context.Background(), h.owner, d.ID, state, d.RateBP); err != nil {
-		rt.Fatal(err)
-	}
+	h.model.stock[sku].Restocked += n
 }
 
 func (h *history) wait(rt *rapid.T) {
 	h.clock.advance(time.Duration(rapid.Int64Range(0, int64(30*24*time.Hour)).Draw(rt, "wait")))
-	if _, err := h.ExpireDue(context.Background()); err != nil {
-		rt.Fatal(err)
-	}
-	for _, o := range h.model.orders {
-		if o.State == OrderReserved && h.clock.now().UnixMilli() > o.PayBy {
-			h.move(o, release)
-			o.State = OrderExpired
-		}
-	}
+	need(rt, h.WorkOff(context.Background()))
 }
 
-// check compares the shop with the model after every step.
-func (h *history) check(rt *rapid.T) {
-	if err := h.Verify(); err != nil {
-		rt.Fatal(err)
-	}
-	for _, p := range h.Products() {
-		if want := *h.model.stock[p.ID]; p.Stock != want {
-			rt.Fatalf("stock of %s is %+v, want %+v", p.ID, p.Stock, want)
+// openRefunds are those a bank has not ended.
+func (h *history) openRefunds() (open []order.Refund) {
+	for _, name := range h.model.names() {
+		for _, rf := range h.RefundsOf(name) {
+			if rf.State == order.RefundSent {
+				open = append(open, rf)
+			}
 		}
 	}
-	for id, want := range h.model.orders {
-		if got, ok := h.OrderByID(id); !ok || got.State != want.State || got.Attribution != want.Attribution {
-			rt.Fatalf("order %s is %s, want %s", id, got.State, want.State)
-		}
+	return open
+}
+
+// payments are all payments by card that orders have had.
+func (h *history) payments(rt *rapid.T) (names []PaymentID) {
+	h.view(func(r *records) {
+		order.Payments(r.Records, func(p *order.Payment) bool {
+			if p.Provider == cardName {
+				names = append(names, id.PaymentID(p.ID))
+			}
+			return true
+		})
+	})
+	if len(names) == 0 {
+		rt.Skip("nobody pays by card")
 	}
-	if got := h.Totals().SalesMinor; got != h.model.sales {
-		rt.Fatalf("sales are %d, want %d", got, h.model.sales)
-	}
-	for _, d := range h.distributors {
-		if got := h.Balances()[d.ID].PendingMinor; got != h.model.pending[d.ID] {
-			rt.Fatalf("%s has %d pending, want %d", d.Name, got, h.model.pending[d.ID])
-		}
-	}
+	return names
 }

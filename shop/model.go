@@ -1,37 +1,62 @@
 package shop
 
+import (
+	"shopcast/shop/belong"
+	"shopcast/shop/books"
+	"shopcast/shop/catalog"
+	"shopcast/shop/commission"
+	"shopcast/shop/event"
+	"shopcast/shop/id"
+	"shopcast/shop/order"
+	"shopcast/shop/price"
+)
+
 // Bounds every command checks before it reaches the store.
 const (
 	MaxQuantity  = 99 // units of one SKU in a cart or order
 	MaxCartLines = 50 // different SKUs in a cart
-	MaxRooms     = 100_000
-	MaxNameRunes = 80  // names of people, rooms, products
-	MaxTextRunes = 500 // descriptions and addresses
+	MaxNameRunes = 80 // names of people, rooms, products
+	MaxTextRunes = 500
 )
 
-// Brand is the installation: one per data directory. All money is in its Currency.
+// The documents of the nouns below that commands take and give.
+type (
+	// Event is one fact of the log.
+	Event = event.Event
+	// Distributor is an agent, shop or reseller.
+	Distributor = belong.Distributor
+	// Room is a distributor's room, or HQ's own when it has no distributor.
+	Room = belong.Room
+	// TokenState says what came of the room token a visit began with.
+	TokenState = belong.TokenState
+	// Sharer is a person who brings viewers into a distributor's room.
+	Sharer = belong.Sharer
+	// Order is the current document of an order.
+	Order = order.Order
+	// Contact is how a buyer is reached.
+	Contact = order.Contact
+	// Balance is what a distributor or sharer has earned.
+	Balance = books.Balance
+	// PictureID names a stored picture: the SHA-256 of its bytes in hex.
+	PictureID = catalog.PictureID
+)
+
+// Brand is the installation: one per data directory.
 type Brand struct {
-	InstallID string  `json:"install_id"`
-	Name      string  `json:"name"`
-	Currency  string  `json:"currency"` // ISO 4217
-	Program   Program `json:"program"`
+	InstallID string    `json:"install_id"`
+	Name      string    `json:"name"`
+	Currency  string    `json:"currency"` // ISO 4217; what orders are in unless they say otherwise
+	Tax       price.Tax `json:"tax"`
+	Program   Program   `json:"program"`
+	Version   int64     `json:"version"`
 }
 
-// Program holds the rules of belonging and commission. Days are whole days of 24 h.
+// Program holds the rules of belonging and commission.
 type Program struct {
-	BindingMode      BindingMode `json:"binding_mode"`
-	TouchLockDays    int         `json:"touch_lock_days"`    // default 15
-	CustomerLockDays int         `json:"customer_lock_days"` // default 365
-	RateBP           int32       `json:"rate_bp"`            // default commission, 1/10,000
-	MaxTotalBP       int32       `json:"max_total_bp"`       // default 3,000
+	Belonging      belong.Policy     `json:"belonging"`
+	Commission     commission.Policy `json:"commission"`
+	MinPayoutMinor int64             `json:"min_payout_minor"` // smaller balances wait for the next payout
 }
-
-// BindingMode names the rule by which a customer comes to belong to a distributor.
-type BindingMode string
-
-// BindTwoStage: the first qualified touch binds for TouchLockDays, the first paid
-// order for CustomerLockDays.
-const BindTwoStage BindingMode = "two_stage"
 
 // ShowState is where a show is in its life: draft, live, ended.
 type ShowState string
@@ -53,54 +78,30 @@ type Show struct {
 	Pinned    ProductID `json:"pinned"` // empty = nothing pinned
 }
 
-// Stock counts the units of one SKU. Always: all ≥ 0 and
-// Available + Reserved + Sold = Initial + Restocked.
-type Stock struct {
-	Available int64 `json:"available"`
-	Reserved  int64 `json:"reserved"`
-	Sold      int64 `json:"sold"`
-	Initial   int64 `json:"initial"`
-	Restocked int64 `json:"restocked"`
-}
-
-// Product is a thing HQ sells. Number is what hosts say ("link 3"): 1…n, stable.
+// Product is a product as it is sold now: the catalogue's document and, for each
+// variant that is not retired, its stock and what it costs in the present show.
 type Product struct {
-	ID          ProductID `json:"id"`
-	SKU         SKU       `json:"sku"`
-	Number      int       `json:"number"`
-	Title       string    `json:"title"`
-	Description string    `json:"description"`
-	Picture     PictureID `json:"picture"` // may be empty
-	PriceMinor  int64     `json:"price_minor"`
-	OnShelf     bool      `json:"on_shelf"`
-	Stock       Stock     `json:"stock"`
+	catalog.Product
+	Items []Item
 }
 
-// DistributorState is where a distributor is in their life.
-type DistributorState string
-
-// The states of a distributor. Orders of a suspended one go to HQ.
-const (
-	DistributorActive    DistributorState = "active"
-	DistributorSuspended DistributorState = "suspended"
-)
-
-// Distributor is an agent, shop or reseller.
-type Distributor struct {
-	ID        DistributorID    `json:"id"`
-	Name      string           `json:"name"`
-	State     DistributorState `json:"state"`
-	RateBP    int32            `json:"rate_bp"` // commission on net, 1/10,000
-	CreatedAt int64            `json:"created_at"`
+// Item is a variant on the shelf.
+type Item struct {
+	catalog.Variant
+	Stock      catalog.Stock
+	ListMinor  int64      // the price without offers, in the brand's currency
+	PriceMinor int64      // the price now
+	Offer      id.OfferID // behind PriceMinor; empty = the list price
+	ClosesAt   int64      // of the offer, Unix ms; 0 = open end
+	Left       int64      // units at this price; the stock's when the offer has no limit
 }
 
-// Room is a distributor's room, or HQ's own when Distributor is empty.
-type Room struct {
-	ID          RoomID        `json:"id"`
-	Distributor DistributorID `json:"distributor"`
-	Slug        string        `json:"slug"` // [a-z0-9-]{2,40}, unique
-	Name        string        `json:"name"`
-	CreatedAt   int64         `json:"created_at"`
+// First is the variant that stands for the product where only one fits.
+func (p *Product) First() Item {
+	if len(p.Items) == 0 {
+		return Item{}
+	}
+	return p.Items[0]
 }
 
 // CartLine is a wish; it holds no stock.
@@ -115,103 +116,10 @@ type Cart struct {
 	Lines  []CartLine `json:"lines"`
 }
 
-// OrderState, PaymentState: two of an order's orthogonal states.
-type (
-	// OrderState is the order's own life.
-	OrderState string
-	// PaymentState is what is known of its money.
-	PaymentState string
-)
-
-// The states of an order and of its payment.
-const (
-	OrderReserved  OrderState = "reserved"
-	OrderPaid      OrderState = "paid"
-	OrderExpired   OrderState = "expired"
-	OrderCancelled OrderState = "cancelled"
-
-	PaymentNone     PaymentState = "none"
-	PaymentPending  PaymentState = "pending"
-	PaymentCaptured PaymentState = "captured"
-	PaymentFailed   PaymentState = "failed"
-)
-
-// Contact is how the buyer is reached. At least one of Phone and Email is set.
-type Contact struct {
-	Name  string `json:"name"`
-	Phone string `json:"phone"`
-	Email string `json:"email"`
-}
-
-// CommissionLine is what one order line earns one beneficiary, frozen at placement.
-type CommissionLine struct {
-	Distributor DistributorID `json:"distributor"`
-	RateBP      int32         `json:"rate_bp"`
-	AmountMinor int64         `json:"amount_minor"`
-}
-
-// OrderLine is a product as it was when ordered.
-type OrderLine struct {
-	SKU        SKU              `json:"sku"`
-	Product    ProductID        `json:"product"`
-	Title      string           `json:"title"`
-	Qty        int64            `json:"qty"`
-	UnitMinor  int64            `json:"unit_minor"`
-	NetMinor   int64            `json:"net_minor"`
-	Commission []CommissionLine `json:"commission"` // empty for HQ's own orders
-}
-
-// Attribution is whose order it is and why; resolved once, at placement.
-type Attribution struct {
-	Distributor     DistributorID `json:"distributor"` // empty = HQ
-	RoomDistributor DistributorID `json:"room_distributor"`
-	Sharer          SharerID      `json:"sharer"`
-	Binding         BindingID     `json:"binding"`
-	Touch           TouchID       `json:"touch"`
-	Token           TokenState    `json:"token"`
-	Mode            BindingMode   `json:"mode"`
-	Reason          string        `json:"reason"` // customer_lock, touch_lock, this_visit, direct, suspended, self
-	ResolverVersion int           `json:"resolver_version"`
-}
-
-// Order is the current document of an order.
-type Order struct {
-	ID           OrderID      `json:"id"`
-	Show         ShowID       `json:"show"`
-	Room         RoomID       `json:"room"`
-	Viewer       ViewerID     `json:"viewer"`
-	Customer     CustomerID   `json:"customer"`
-	Lines        []OrderLine  `json:"lines"`
-	TotalMinor   int64        `json:"total_minor"`
-	Currency     string       `json:"currency"`
-	Contact      Contact      `json:"-"` // kept apart (bucket pii), filled for HQ and the buyer only
-	Address      string       `json:"-"` // likewise
-	Attribution  Attribution  `json:"attribution"`
-	State        OrderState   `json:"state"`
-	PaymentState PaymentState `json:"payment_state"`
-	Provider     string       `json:"provider"`
-	Payment      PaymentID    `json:"payment"` // the latest attempt
-	PlacedAt     int64        `json:"placed_at"`
-	PayBy        int64        `json:"pay_by"` // Unix ms; the reservation ends here
-	PaidAt       int64        `json:"paid_at"`
-}
-
-// CommissionMinor is what the order earns the given distributor, in minor units.
-func (o *Order) CommissionMinor(id DistributorID) int64 {
-	var sum int64
-	for _, line := range o.Lines {
-		for _, c := range line.Commission {
-			if c.Distributor == id {
-				sum += c.AmountMinor
-			}
-		}
-	}
-	return sum
-}
-
-// Balance is what a distributor has earned, in minor units of the brand's currency.
-type Balance struct {
-	Distributor    DistributorID `json:"distributor"`
-	PendingMinor   int64         `json:"pending_minor"`
-	AvailableMinor int64         `json:"available_minor"`
+// Totals are sums over paid orders, in minor units of one currency. Refunds are
+// taken off sales and commission.
+type Totals struct {
+	Orders          int   `json:"orders"`
+	SalesMinor      int64 `json:"sales_minor"`
+	CommissionMinor int64 `json:"commission_minor"`
 }

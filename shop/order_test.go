@@ -7,8 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"shopcast/shop/belong"
+	"shopcast/shop/catalog"
 	"shopcast/shop/money"
+	"shopcast/shop/order"
 	"shopcast/shop/pay"
+	"shopcast/shop/refusal"
 )
 
 func TestShop_PlaceOrder(t *testing.T) {
@@ -18,35 +22,35 @@ func TestShop_PlaceOrder(t *testing.T) {
 	viewer := b.viewer(room)
 	contact := Contact{Name: " Li Lei ", Phone: "+86 138-0013-8000", Email: "LI@Example.com"}
 	place := func(change func(*PlaceCmd)) error {
-		cmd := placing(contact, "", line(p, 2))
+		cmd := b.placing(contact, "", line(p, 2))
 		change(&cmd)
 		_, err := b.PlaceOrder(t.Context(), viewer, cmd)
 		return err
 	}
 	same := func(*PlaceCmd) {}
 
-	wantCode(t, place(same), CodeShowNotStarted)
+	wantCode(t, place(same), refusal.CodeShowNotStarted)
 	b.live()
 	for name, c := range map[string]struct {
-		code   Code
+		code   refusal.Code
 		change func(*PlaceCmd)
 	}{
-		"no key":         {CodeBadInput, func(c *PlaceCmd) { c.Key = "" }},
-		"odd key":        {CodeBadInput, func(c *PlaceCmd) { c.Key = "01arz3ndektsv4rrffq69g5fav" }},
-		"no lines":       {CodeCartEmpty, func(c *PlaceCmd) { c.Lines = nil }},
-		"too many lines": {CodeCartFull, func(c *PlaceCmd) { c.Lines = make([]PlaceLine, MaxCartLines+1) }},
-		"zero":           {CodeBadQuantity, func(c *PlaceCmd) { c.Lines[0].Qty = 0 }},
-		"negative":       {CodeBadQuantity, func(c *PlaceCmd) { c.Lines[0].Qty = -1 }},
-		"huge":           {CodeBadQuantity, func(c *PlaceCmd) { c.Lines[0].Qty = 1<<63 - 1 }},
-		"cheaper":        {CodePriceChanged, func(c *PlaceCmd) { c.Lines[0].UnitMinor = 1 }},
-		"unknown":        {CodeNotFound, func(c *PlaceCmd) { c.Lines[0].SKU = "sku_x" }},
-		"more than any":  {CodeOutOfStock, func(c *PlaceCmd) { c.Lines[0].Qty = 11 }},
-		"no name":        {CodeBadInput, func(c *PlaceCmd) { c.Contact.Name = "  " }},
-		"no way":         {CodeBadInput, func(c *PlaceCmd) { c.Contact.Phone, c.Contact.Email = "", "" }},
-		"odd phone":      {CodeBadInput, func(c *PlaceCmd) { c.Contact.Phone = "call me" }},
-		"odd mail":       {CodeBadInput, func(c *PlaceCmd) { c.Contact.Email = "a@b" }},
-		"no provider":    {CodeNoProvider, func(c *PlaceCmd) { c.Provider = "gold" }},
-		"long address":   {CodeBadInput, func(c *PlaceCmd) { c.Address = string(make([]byte, 5_000)) }},
+		"no key":         {refusal.CodeBadInput, func(c *PlaceCmd) { c.Key = "" }},
+		"odd key":        {refusal.CodeBadInput, func(c *PlaceCmd) { c.Key = "01arz3ndektsv4rrffq69g5fav" }},
+		"no lines":       {refusal.CodeCartEmpty, func(c *PlaceCmd) { c.Lines = nil }},
+		"too many lines": {refusal.CodeCartFull, func(c *PlaceCmd) { c.Lines = make([]PlaceLine, MaxCartLines+1) }},
+		"zero":           {refusal.CodeBadQuantity, func(c *PlaceCmd) { c.Lines[0].Qty = 0 }},
+		"negative":       {refusal.CodeBadQuantity, func(c *PlaceCmd) { c.Lines[0].Qty = -1 }},
+		"huge":           {refusal.CodeBadQuantity, func(c *PlaceCmd) { c.Lines[0].Qty = 1<<63 - 1 }},
+		"cheaper":        {refusal.CodePriceChanged, func(c *PlaceCmd) { c.Lines[0].UnitMinor = 1 }},
+		"unknown":        {refusal.CodeNotFound, func(c *PlaceCmd) { c.Lines[0].SKU = "sku_x" }},
+		"more than any":  {refusal.CodeOutOfStock, func(c *PlaceCmd) { c.Lines[0].Qty = 11 }},
+		"no name":        {refusal.CodeBadInput, func(c *PlaceCmd) { c.Contact.Name = "  " }},
+		"no way":         {refusal.CodeBadInput, func(c *PlaceCmd) { c.Contact.Phone, c.Contact.Email = "", "" }},
+		"odd phone":      {refusal.CodeBadInput, func(c *PlaceCmd) { c.Contact.Phone = "call me" }},
+		"odd mail":       {refusal.CodeBadInput, func(c *PlaceCmd) { c.Contact.Email = "a@b" }},
+		"no provider":    {refusal.CodeNoProvider, func(c *PlaceCmd) { c.Provider = "gold" }},
+		"long address":   {refusal.CodeBadInput, func(c *PlaceCmd) { c.Address = string(make([]byte, 5_000)) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := b.Counts()
@@ -56,17 +60,17 @@ func TestShop_PlaceOrder(t *testing.T) {
 			}
 		})
 	}
-	_, err := b.PlaceOrder(t.Context(), b.owner, placing(contact, "", line(p, 1)))
-	wantCode(t, err, CodeForbidden)
-	_, err = b.PlaceOrder(t.Context(), Actor{}, placing(contact, "", line(p, 1)))
-	wantCode(t, err, CodeUnauthorized)
+	_, err := b.PlaceOrder(t.Context(), b.owner, b.placing(contact, "", line(p, 1)))
+	wantCode(t, err, refusal.CodeForbidden)
+	_, err = b.PlaceOrder(t.Context(), Actor{}, b.placing(contact, "", line(p, 1)))
+	wantCode(t, err, refusal.CodeUnauthorized)
 
-	_, err = b.SetCart(t.Context(), viewer, p.SKU, 3)
+	_, err = b.SetCart(t.Context(), viewer, p.First().SKU, 3)
 	b.must(err)
-	o, err := b.PlaceOrder(t.Context(), viewer, placing(contact, pay.Manual, line(p, 2)))
+	o, err := b.PlaceOrder(t.Context(), viewer, b.placing(contact, pay.Manual, line(p, 2)))
 	b.must(err)
-	if o.TotalMinor != 3_998 || o.State != OrderReserved || o.PaymentState != PaymentPending ||
-		o.Attribution.Distributor != d.ID || o.Attribution.Reason != ReasonThisVisit || o.CommissionMinor(d.ID) != 399 {
+	if o.TotalMinor != 3_998 || o.State != order.Reserved || o.PaymentState != order.PaymentPending ||
+		o.Attribution.Distributor != d.ID || o.Attribution.Reason != belong.ReasonThisVisit || o.CommissionMinor(string(d.ID)) != 399 {
 		t.Errorf("order is %+v", o)
 	}
 	if want := (Contact{Name: "Li Lei", Phone: "+8613800138000", Email: "li@example.com"}); o.Contact != want {
@@ -80,10 +84,10 @@ func TestShop_PlaceOrder(t *testing.T) {
 	}
 	_, err = b.SetShelf(t.Context(), b.owner, p.ID, false)
 	b.must(err)
-	wantCode(t, place(same), CodeOffShelf)
+	wantCode(t, place(same), refusal.CodeOffShelf)
 	_, err = b.EndShow(t.Context(), b.owner)
 	b.must(err)
-	wantCode(t, place(same), CodeShowEnded)
+	wantCode(t, place(same), refusal.CodeShowEnded)
 }
 
 // Double orders: AffiliateWP 403 and 527, woocommerce-gateway-stripe 2331, threat 47.
@@ -93,7 +97,7 @@ func TestShop_PlaceOrder_sameKeyAtOnce(t *testing.T) {
 	p := b.product(500, 1_000)
 	b.live()
 	viewer := b.viewer(room)
-	cmd := placing(someContact(), "demo", line(p, 1))
+	cmd := b.placing(someContact(), cardName, line(p, 1))
 
 	const callers = 100
 	ids := make([]OrderID, callers)
@@ -120,7 +124,7 @@ func TestShop_PlaceOrder_sameKeyAtOnce(t *testing.T) {
 	other := cmd
 	other.Address = "Road 2"
 	_, err := b.PlaceOrder(t.Context(), viewer, other)
-	wantCode(t, err, CodeConflict)
+	wantCode(t, err, refusal.CodeConflict)
 
 	_, err = b.EndShow(t.Context(), b.owner)
 	b.must(err)
@@ -130,7 +134,7 @@ func TestShop_PlaceOrder_sameKeyAtOnce(t *testing.T) {
 	}
 	stranger := b.viewer(room)
 	_, err = b.PlaceOrder(t.Context(), stranger, cmd)
-	wantCode(t, err, CodeShowEnded) // another viewer's key is another key
+	wantCode(t, err, refusal.CodeShowEnded) // another viewer's key is another key
 }
 
 // Oversell: vendure 3508 and 1738, magento2 6363, saleor 543, CRMEB, threat 48.
@@ -152,13 +156,13 @@ func TestShop_PlaceOrder_lastUnit(t *testing.T) {
 		viewer := b.viewer(rooms[i%len(rooms)])
 		// ends by itself; wg.Wait below sees to it
 		wg.Go(func() {
-			_, err := b.PlaceOrder(t.Context(), viewer, placing(someContact(), "", line(p, 1)))
+			_, err := b.PlaceOrder(t.Context(), viewer, b.placing(someContact(), "", line(p, 1)))
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case err == nil:
 				won++
-			case errors.Is(err, &Error{Code: CodeOutOfStock}):
+			case errors.Is(err, &Error{Code: refusal.CodeOutOfStock}):
 				lost++
 			default:
 				t.Error(err)
@@ -177,8 +181,8 @@ func TestShop_PlaceOrder_sameProductTwice(t *testing.T) {
 	p := b.product(500, 3)
 	b.live()
 	viewer := b.viewer(b.hqRoom())
-	_, err := b.PlaceOrder(t.Context(), viewer, placing(someContact(), "", line(p, 2), line(p, 2)))
-	wantCode(t, err, CodeBadInput)
+	_, err := b.PlaceOrder(t.Context(), viewer, b.placing(someContact(), "", line(p, 2), line(p, 2)))
+	wantCode(t, err, refusal.CodeBadInput)
 	if s := b.stockNow(p.ID); s.Reserved != 0 {
 		t.Errorf("stock %+v", s)
 	}
@@ -197,20 +201,20 @@ func TestShop_ExpireDue(t *testing.T) {
 	b.clock.advance(15 * time.Minute) // at pay_by itself it can still be paid
 	_, err := b.ExpireDue(t.Context())
 	b.must(err)
-	if got, _ := b.OrderByID(o.ID); got.State != OrderReserved {
+	if got, _ := b.OrderByID(o.ID); got.State != order.Reserved {
 		t.Errorf("order is %s at pay_by", got.State)
 	}
 	b.clock.advance(time.Millisecond)
 	_, err = b.ExpireDue(t.Context())
 	b.must(err)
-	if got, _ := b.OrderByID(o.ID); got.State != OrderExpired {
+	if got, _ := b.OrderByID(o.ID); got.State != order.Expired {
 		t.Errorf("order is %s after pay_by", got.State)
 	}
 	if s := b.stockNow(p.ID); s.Available != 2 || s.Reserved != 0 {
 		t.Errorf("stock %+v", s)
 	}
-	_, err = b.StartPayment(t.Context(), viewer, o.ID, "demo")
-	wantCode(t, err, CodeNotPayable)
+	_, err = b.StartPayment(t.Context(), viewer, o.ID, cardName)
+	wantCode(t, err, refusal.CodeNotPayable)
 }
 
 func TestShop_ExpireDue_catchesUpAtOpen(t *testing.T) {
@@ -239,12 +243,12 @@ func TestShop_CancelOrder(t *testing.T) {
 	viewer, stranger := b.viewer(b.hqRoom()), b.viewer(b.hqRoom())
 	o := b.place(viewer, someContact(), line(p, 2))
 	_, err := b.CancelOrder(t.Context(), stranger, o.ID)
-	wantCode(t, err, CodeNotFound)
+	wantCode(t, err, refusal.CodeNotFound)
 	_, err = b.CancelOrder(t.Context(), Actor{Role: RoleDistributor, Distributor: "dst_x"}, o.ID)
-	wantCode(t, err, CodeForbidden)
+	wantCode(t, err, refusal.CodeForbidden)
 	for range 2 {
 		o, err = b.CancelOrder(t.Context(), viewer, o.ID)
-		if err != nil || o.State != OrderCancelled {
+		if err != nil || o.State != order.Cancelled {
 			t.Errorf("order is %s, %v", o.State, err)
 		}
 	}
@@ -253,7 +257,7 @@ func TestShop_CancelOrder(t *testing.T) {
 	}
 	paid := b.pay(b.place(viewer, someContact(), line(p, 1)))
 	_, err = b.CancelOrder(t.Context(), b.owner, paid.ID)
-	wantCode(t, err, CodeConflict)
+	wantCode(t, err, refusal.CodeConflict)
 }
 
 // Threat 61: one page cannot hold the stock of a show.
@@ -265,8 +269,8 @@ func TestShop_PlaceOrder_hoarding(t *testing.T) {
 	for range maxUnpaidOrders {
 		b.place(viewer, someContact(), line(p, 1))
 	}
-	_, err := b.PlaceOrder(t.Context(), viewer, placing(someContact(), "", line(p, 1)))
-	wantCode(t, err, CodeRateLimited)
+	_, err := b.PlaceOrder(t.Context(), viewer, b.placing(someContact(), "", line(p, 1)))
+	wantCode(t, err, refusal.CodeRateLimited)
 }
 
 // lilishop paid the running sum, medusa 14817 and others a rounding of each line.
@@ -286,7 +290,7 @@ func TestShop_commission(t *testing.T) {
 	if exact == naive {
 		t.Fatal("the case does not tell the rules apart")
 	}
-	if got := o.CommissionMinor(d.ID); got != exact {
+	if got := o.CommissionMinor(string(d.ID)); got != exact {
 		t.Errorf("commission is %d, want %d (a floor per line gives %d)", got, exact, naive)
 	}
 	// 41.625 41.625 41.75 13.125 0.875 = 139: the three largest remainders round up, the earlier of a tie.
@@ -295,10 +299,10 @@ func TestShop_commission(t *testing.T) {
 			t.Errorf("line %d earns %d, want %d", i, got, want)
 		}
 	}
-	_, err := b.SetDistributor(t.Context(), b.owner, d.ID, DistributorActive, 3_000)
+	_, err := b.SetDistributor(t.Context(), b.owner, d.ID, belong.DistributorActive, 3_000)
 	b.must(err)
 	b.pay(o)
-	if got := b.Balances()[d.ID].PendingMinor; got != exact {
+	if got := b.Earnings(string(d.ID), "").PendingMinor; got != exact {
 		t.Errorf("pending is %d after the rate changed, want the frozen %d", got, exact)
 	}
 }
@@ -314,7 +318,7 @@ func TestShop_currencies(t *testing.T) {
 			b.live()
 			o := b.pay(b.place(b.viewer(room), someContact(), line(p, 3)))
 			if o.TotalMinor != 18_000 || o.Currency != currency || b.Totals().SalesMinor != 18_000 ||
-				b.Balances()[d.ID].PendingMinor != 1_800 {
+				b.Earnings(string(d.ID), "").PendingMinor != 1_800 {
 				t.Errorf("order %+v, totals %+v", o, b.Totals())
 			}
 		})
@@ -323,16 +327,21 @@ func TestShop_currencies(t *testing.T) {
 
 // Money width: yudao, Vendure; one show of 6.54e11 fen is 305 × int32.
 func TestShop_largestOrder(t *testing.T) {
+	const fits = 9 // lines of the dearest product, the most of each; commission is exact up to there
 	b := newBench(t)
 	d, room := b.distributor("room-a", 3_000)
 	var lines []PlaceLine
-	for range MaxCartLines {
-		lines = append(lines, line(b.product(MaxPriceMinor, MaxQuantity), MaxQuantity))
+	for range fits + 1 {
+		lines = append(lines, line(b.product(catalog.MaxPriceMinor, MaxQuantity), MaxQuantity))
 	}
 	b.live()
-	o := b.pay(b.place(b.viewer(room), someContact(), lines...))
-	if want := int64(MaxPriceMinor) * MaxQuantity * MaxCartLines; o.TotalMinor != want || o.CommissionMinor(d.ID) != want/10*3 {
-		t.Errorf("total %d, commission %d", o.TotalMinor, o.CommissionMinor(d.ID))
+	viewer := b.viewer(room)
+	_, err := b.PlaceOrder(t.Context(), viewer, b.placing(someContact(), "", lines...))
+	wantCode(t, err, refusal.CodeBadInput)
+	o := b.pay(b.place(viewer, someContact(), lines[:fits]...))
+	want := int64(catalog.MaxPriceMinor) * MaxQuantity * fits
+	if o.TotalMinor != want || o.CommissionMinor(string(d.ID)) != want/10*3 || b.Totals().SalesMinor != want {
+		t.Errorf("total %d, commission %d", o.TotalMinor, o.CommissionMinor(string(d.ID)))
 	}
 }
 
@@ -341,7 +350,7 @@ func TestShop_do_callerLeaves(t *testing.T) {
 	p := b.product(500, 5)
 	b.live()
 	viewer := b.viewer(b.hqRoom())
-	cmd := placing(someContact(), "", line(p, 1))
+	cmd := b.placing(someContact(), "", line(p, 1))
 
 	entered, leave := make(chan struct{}), make(chan struct{})
 	blocked := make(chan error, 1)

@@ -10,6 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"shopcast/shop/access"
+	"shopcast/shop/refusal"
 )
 
 // MaxPictureBytes bounds a stored picture; what is uploaded is made smaller before.
@@ -18,24 +21,24 @@ const MaxPictureBytes = 4 << 20
 // SavePicture stores JPEG bytes as a file named after their hash and returns the
 // name. Saving the same picture twice is one file.
 func (s *Shop) SavePicture(ctx context.Context, actor Actor, jpeg []byte) (PictureID, error) {
-	if err := actor.mustBe(RoleOwner, RoleSystem); err != nil {
+	if err := actor.mayFor(access.ScopeWriteCatalog); err != nil {
 		return "", err
 	}
 	if len(jpeg) > MaxPictureBytes {
-		return "", fail(CodeTooLarge, "the picture is too large")
+		return "", refusal.New(refusal.CodeTooLarge, "the picture is too large")
 	}
 	if !bytes.HasPrefix(jpeg, []byte{0xff, 0xd8, 0xff}) {
-		return "", failField(CodeBadInput, "picture", "this is not a JPEG picture")
+		return "", refusal.Field(refusal.CodeBadInput, "picture", "this is not a JPEG picture")
 	}
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(jpeg)
-	id := PictureID(hex.EncodeToString(sum[:]))
-	if s.hasPicture(id) {
-		return id, nil
+	name := PictureID(hex.EncodeToString(sum[:]))
+	if s.hasPicture(name) {
+		return name, nil
 	}
-	return id, writeWhole(s.picturePath(id), jpeg)
+	return name, writeWhole(s.picturePath(name), jpeg)
 }
 
 // writeWhole puts a file in place at once: whoever opens the name finds all of the
@@ -59,12 +62,12 @@ func writeWhole(path string, data []byte) error {
 }
 
 // Picture returns the bytes of a picture.
-func (s *Shop) Picture(id PictureID) ([]byte, error) {
-	missing := fail(CodeNotFound, "there is no such picture")
-	if !id.isValid() {
+func (s *Shop) Picture(name PictureID) ([]byte, error) {
+	missing := refusal.New(refusal.CodeNotFound, "there is no such picture")
+	if !name.IsValid() {
 		return nil, missing
 	}
-	data, err := os.ReadFile(s.picturePath(id))
+	data, err := os.ReadFile(s.picturePath(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missing
 	}
@@ -74,20 +77,15 @@ func (s *Shop) Picture(id PictureID) ([]byte, error) {
 	return data, nil
 }
 
-func (s *Shop) hasPicture(id PictureID) bool {
-	if !id.isValid() {
+func (s *Shop) hasPicture(name PictureID) bool {
+	if !name.IsValid() {
 		return false
 	}
-	_, err := os.Stat(s.picturePath(id))
+	_, err := os.Stat(s.picturePath(name))
 	return err == nil
 }
 
 // picturePath is for valid ids only: they are hex and cannot climb out.
-func (s *Shop) picturePath(id PictureID) string {
-	return filepath.Join(s.dir, pictureDir, string(id)+".jpg")
-}
-
-func (id PictureID) isValid() bool {
-	raw, err := hex.DecodeString(string(id))
-	return err == nil && len(raw) == sha256.Size && hex.EncodeToString(raw) == string(id)
+func (s *Shop) picturePath(name PictureID) string {
+	return filepath.Join(s.dir, pictureDir, string(name)+".jpg")
 }

@@ -2,68 +2,63 @@ package shop
 
 import (
 	"encoding/binary"
+	"slices"
 
-	"github.com/oklog/ulid/v2"
-
+	"shopcast/shop/access"
+	"shopcast/shop/belong"
+	"shopcast/shop/books"
+	"shopcast/shop/catalog"
+	"shopcast/shop/commission"
+	"shopcast/shop/hook"
+	"shopcast/shop/id"
 	"shopcast/shop/kv"
+	"shopcast/shop/order"
 )
 
-// The buckets of the store. Keys on the path of an order are ordered by time.
+// The buckets of this package; the nouns have their own.
 const (
-	bucketMeta        = "meta"     // word → small facts
-	bucketShow        = "show"     // id(16) → Show
-	bucketProduct     = "product"  // id(16) → Product, without stock
-	bucketSKU         = "sku"      // id(16) → ProductID
-	bucketStock       = "stock"    // sku(16) → five counters
-	bucketDistributor = "dist"     // id(16) → Distributor
-	bucketRoom        = "room"     // id(16) → Room
-	bucketSlug        = "slug"     // slug → RoomID
-	bucketCart        = "cart"     // viewer(16) → Cart
-	bucketOrder       = "order"    // id(16) → Order
-	bucketPII         = "pii"      // order(16) → buyer, never in the log
-	bucketReserved    = "resv"     // expires_ms(8) order(16) → nothing
-	bucketPayment     = "pay"      // id(16) → payment
-	bucketIdem        = "idem"     // client ULID(16) scope(16) → request hash(32) id
-	bucketEntry       = "ltx"      // id(16) → ledger.Txn
-	bucketEntryOf     = "x_ltx"    // order(16) → entry id(16)
-	bucketAccount     = "acct"     // path → balance(8)
-	bucketTotals      = "totals"   // distributor(16), zero = all → Totals
-	bucketTouch       = "touch"    // id(16) → touch
-	bucketBinding     = "bind"     // 'v' viewer(16) or 'c' customer(16) → Binding
-	bucketBindings    = "bindh"    // binding(16) → Binding that has ended
-	bucketViewer      = "viewer"   // id(16) → CustomerID
-	bucketCustomer    = "cust"     // HMAC of phone or e-mail(16) → CustomerID
-	bucketOfDist      = "x_dist"   // distributor(16) order(16) → nothing
-	bucketOfViewer    = "x_view"   // viewer(16) order(16) → nothing
-	bucketStaff       = "staff"    // id(16) → staff
-	bucketStaffName   = "x_staff"  // name in lower case → StaffID
-	bucketLink        = "link"     // SHA-256 of a one-time token → link
-	bucketSession     = "session"  // SHA-256 of a session token → session
-	bucketStageKey    = "stagekey" // SHA-256 of a stage key → stageKey
+	bucketMeta     = "meta"   // word → small facts
+	bucketShow     = "show"   // id(16) → Show
+	bucketCart     = "cart"   // viewer(16) → Cart
+	bucketPII      = "pii"    // order(16) → buyer, sealed; never in the log
+	bucketIdem     = "idem"   // client ULID(16) scope(16) → request hash(16) id(16)
+	bucketTotals   = "totals" // distributor(16) or "all", currency, field → counter
+	bucketCustomer = "cust"   // HMAC of phone or e-mail(16) → CustomerID
+	bucketSelf     = "self"   // customer(16) → the distributor they are(16)
+	bucketWork     = "work"   // due_ms(8) kind(1) id(16) → tries; what has to be asked of providers
+	bucketNotice   = "pevt"   // provider "|" event id → seen at(8)
+)
+
+// The buckets the projector derives from the log; see index.go.
+const (
+	bucketOfDist     = "x_dist" // distributor(16) order(16) → nothing
+	bucketOfViewer   = "x_view" // viewer(16) order(16) → nothing
+	bucketOfCustomer = "x_cust" // customer(16) order(16) → nothing
 )
 
 func bucketNames() []string {
-	names := []string{
-		bucketMeta, bucketShow, bucketProduct, bucketSKU, bucketStock, bucketDistributor,
-		bucketRoom, bucketSlug, bucketCart, bucketOrder, bucketPII, bucketReserved, bucketPayment,
-		bucketIdem, bucketEntry, bucketEntryOf, bucketAccount, bucketTotals, bucketTouch,
-		bucketBinding, bucketBindings, bucketViewer, bucketCustomer, bucketOfDist, bucketOfViewer,
-		bucketStaff, bucketStaffName, bucketLink, bucketSession, bucketStageKey,
-	}
-	return append(names, kv.JournalBuckets()...)
+	return slices.Concat(
+		[]string{
+			bucketMeta, bucketShow, bucketCart, bucketPII, bucketIdem, bucketTotals, bucketCustomer, bucketSelf,
+			bucketWork, bucketNotice,
+		},
+		indexBuckets(), catalog.Buckets(), belong.Buckets(), books.Buckets(), order.Buckets(),
+		access.Buckets(), hook.Buckets(), kv.JournalBuckets())
+}
+
+// hotBuckets hold documents that nearly every order reads and few commands change.
+func hotBuckets() []string {
+	return []string{bucketMeta, bucketShow, "product", "offer", "dist", "room"}
 }
 
 // Words of bucketMeta.
 const (
-	metaBrand    = "brand"      // Brand
-	metaShow     = "show"       // ShowID of the present show
-	metaSecret   = "secret"     // root of all signatures except room tokens
-	metaRoomKeys = "room_keys"  // seal.RoomKeys
-	metaSchema   = "schema"     // version of this layout
-	metaProducts = "n_products" // counters
-	metaRooms    = "n_rooms"
-	metaStaff    = "n_staff"
-	metaStage    = "n_stage_keys"
+	metaBrand    = "brand"     // Brand
+	metaShow     = "show"      // ShowID of the present show
+	metaRules    = "rules"     // all commission rules
+	metaSecret   = "secret"    // root of all signatures except room tokens
+	metaRoomKeys = "room_keys" // seal.RoomKeys
+	metaSchema   = "schema"    // version of this layout
 )
 
 // records reads the shop's documents. An unreadable one sticks (see
@@ -84,36 +79,36 @@ func load[T any](r *records, bucket string, key []byte) (T, bool) {
 	return kv.Load[T](r.Records, bucket, key)
 }
 
-// decode reads a document out of the bytes a scan found.
-func decode[T any](r *records, bucket string, raw []byte) (T, bool) {
-	return kv.Decode[T](r.Records, bucket, raw)
+// brand reads the installation.
+func (r *records) brand() Brand {
+	b, _ := load[Brand](r, bucketMeta, []byte(metaBrand))
+	return b
 }
 
-// all reads a whole bucket in the order of its keys.
-func all[T any](r *records, bucket string) []T { return kv.All[T](r.Records, bucket) }
-
-// idKey is the 16 bytes of an id: shorter than its text and in the same order.
-// Ids that are not well formed share the zero key, under which nothing is stored.
-func idKey[T ~string](id T) []byte {
-	parsed := idULID(id)
-	return parsed[:]
+// rules reads all commission rules.
+func (r *records) rules() []commission.Rule {
+	rules, _ := load[[]commission.Rule](r, bucketMeta, []byte(metaRules))
+	return rules
 }
 
-// counter reads a number of bucketMeta.
-func (r *records) counter(name string) int64 {
-	raw := r.Get(bucketMeta, []byte(name))
+// present is the id of the show that is on, or comes next, or was last.
+func (r *records) present() ShowID {
+	name, _ := load[ShowID](r, bucketMeta, []byte(metaShow))
+	return name
+}
+
+// show reads the present show.
+func (r *records) show() Show {
+	show, _ := load[Show](r, bucketShow, id.Key(r.present()))
+	return show
+}
+
+// number reads eight bytes as a number; anything else is 0.
+func number(raw []byte) int64 {
 	if len(raw) != 8 {
 		return 0
 	}
 	return int64(binary.BigEndian.Uint64(raw))
 }
 
-// count adds one to a number of bucketMeta and returns the new value.
-func (t *txn) count(name string) int64 {
-	n := t.counter(name) + 1
-	t.tx.PutBytes(bucketMeta, []byte(name), binary.BigEndian.AppendUint64(nil, uint64(n)))
-	return n
-}
-
-// orderID is the id behind the 16 bytes of a key.
-func orderID(key []byte) OrderID { return OrderID("ord_" + ulid.ULID(key).String()) }
+func numberKey(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }

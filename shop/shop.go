@@ -17,7 +17,6 @@ package shop
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,17 +32,12 @@ import (
 )
 
 const (
-	storeFile        = "shopcast.db"
-	pictureDir       = "pictures"
-	schemaVersion    = 1
-	defaultReserve   = 15 * time.Minute
-	maxReserve       = 24 * time.Hour
-	expiryInterval   = time.Second
-	dirMode          = 0o700
-	defaultRateBP    = 1_000
-	defaultMaxBP     = 3_000
-	defaultTouchDays = 15
-	defaultLockDays  = 365
+	storeFile      = "shopcast.db"
+	pictureDir     = "pictures"
+	schemaVersion  = 2
+	defaultReserve = 15 * time.Minute
+	maxReserve     = 24 * time.Hour
+	dirMode        = 0o700
 )
 
 // ErrInUse says that another process has the data directory open.
@@ -73,6 +67,9 @@ type Config struct {
 	// Program, mean: currency CNY, two-stage binding, 15 and 365 days, 10 %
 	// commission, at most 30 %.
 	BrandDefault Brand
+	// PublicURL is the origin people reach the site under; payment providers send
+	// buyers back there. Empty = paths only.
+	PublicURL string
 }
 
 // Shop is an open store. Its methods are safe for concurrent use.
@@ -86,17 +83,22 @@ type Shop struct {
 	reserveFor   time.Duration
 	providers    []pay.Provider
 	brandDefault Brand
+	publicURL    string
 	secret       seal.Secret
 	program      [4]byte // tells installations apart inside room tokens
 	hasher       *seal.Hasher
 	journal      *kv.Journal // the committer
-	stopExpiry   context.CancelFunc
-	expiryEnded  chan struct{} // closed by expiryLoop
+	gate         *gate
+	held         *held
+	stopWork     context.CancelFunc
+	workEnded    chan struct{} // closed by workLoop
 	closeOnce    sync.Once
 	closeErr     error // written inside closeOnce
 
-	mu       sync.RWMutex  // guards roomKeys
-	roomKeys seal.RoomKeys // guarded by mu
+	mu       sync.RWMutex // guards what follows
+	roomKeys seal.RoomKeys
+	tidied   time.Time // by the clock of the configuration
+	offersAt int64     // Unix ms; offers that turned before were told
 }
 
 // Open opens the store in cfg.Dir, making it when there is none, and starts the
@@ -109,15 +111,19 @@ func Open(cfg Config) (*Shop, error) {
 	if err := s.prepare(); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
-	expiry, stopExpiry := context.WithCancel(context.Background())
-	s.stopExpiry = stopExpiry
-	s.journal = kv.OpenJournal(kv.JournalConfig{DB: s.db, Now: s.now, Notify: s.tellAll, Log: s.log})
+	work, stopWork := context.WithCancel(context.Background())
+	s.stopWork = stopWork
+	s.view(s.held.fill)
+	s.journal = kv.OpenJournal(kv.JournalConfig{
+		DB: s.db, Now: s.now, Log: s.log, Committed: s.committed, Notify: s.tellAll, Cached: hotBuckets(),
+		Index: &kv.IndexConfig{Buckets: indexBuckets(), Keys: indexKeys, Version: indexVersion},
+	})
 	if err := s.found(); err != nil {
-		close(s.expiryEnded) // the loop that would close it has not begun
+		close(s.workEnded) // the loop that would close it has not begun
 		return nil, errors.Join(err, s.Close())
 	}
-	// Close stops it through stopExpiry.
-	go s.expiryLoop(expiry)
+	// Close stops it through stopWork.
+	go s.workLoop(work)
 	return s, nil
 }
 
@@ -133,7 +139,8 @@ func build(cfg Config) (*Shop, error) {
 	s := &Shop{
 		dir: cfg.Dir, now: cfg.Now, notify: cfg.Notify, log: cfg.Log,
 		reserveFor: cfg.ReserveFor, providers: cfg.Providers, brandDefault: brand,
-		hasher: seal.NewHasher(), expiryEnded: make(chan struct{}),
+		hasher: seal.NewHasher(), workEnded: make(chan struct{}), gate: newGate(), held: newHeld(),
+		publicURL: cfg.PublicURL,
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -162,24 +169,10 @@ func withDefaults(b Brand) (Brand, error) {
 	if _, ok := money.Exponent(b.Currency); !ok {
 		return b, fmt.Errorf("open shop: unknown currency %q", b.Currency)
 	}
-	p := &b.Program
-	if p.BindingMode == "" {
-		p.BindingMode = BindTwoStage
-	}
-	if p.TouchLockDays == 0 {
-		p.TouchLockDays = defaultTouchDays
-	}
-	if p.CustomerLockDays == 0 {
-		p.CustomerLockDays = defaultLockDays
-	}
-	if p.RateBP == 0 {
-		p.RateBP = defaultRateBP
-	}
-	if p.MaxTotalBP == 0 {
-		p.MaxTotalBP = defaultMaxBP
-	}
-	if p.RateBP < 0 || p.RateBP > p.MaxTotalBP || p.MaxTotalBP > hardMaxBP || p.TouchLockDays < 0 || p.CustomerLockDays < 0 {
-		return b, errors.New("open shop: a rule of the program is out of range")
+	b.Program.Belonging = b.Program.Belonging.Defaults()
+	b.Program.Commission = b.Program.Commission.Defaults()
+	if err := checkProgram(b); err != nil {
+		return b, fmt.Errorf("open shop: %w", err)
 	}
 	return b, nil
 }
@@ -188,19 +181,16 @@ func withDefaults(b Brand) (Brand, error) {
 // drops sign-in records whose time is over. It runs before the committer.
 func (s *Shop) prepare() error {
 	return s.db.Update(func(tx *kv.Tx) error {
-		version := binary.BigEndian.AppendUint64(nil, schemaVersion)
+		version := numberKey(schemaVersion)
 		switch stored := tx.Get(bucketMeta, []byte(metaSchema)); {
 		case stored == nil:
 			if err := tx.Put(bucketMeta, []byte(metaSchema), version); err != nil {
 				return fmt.Errorf("write schema: %w", err)
 			}
 		case string(stored) != string(version):
-			return fmt.Errorf("open shop: the store has layout %x, this program knows %d", stored, schemaVersion)
+			return fmt.Errorf("open shop: the store has layout %d, this program knows %d only", number(stored), schemaVersion)
 		}
-		if err := s.loadSecrets(tx); err != nil {
-			return err
-		}
-		return sweepAccess(tx, s.now())
+		return s.loadSecrets(tx)
 	})
 }
 
@@ -220,10 +210,16 @@ func (s *Shop) found() error {
 // Close answers what was accepted, stops both loops and closes the file.
 func (s *Shop) Close() error {
 	s.closeOnce.Do(func() {
-		s.stopExpiry()
-		<-s.expiryEnded
+		s.stopWork()
+		<-s.workEnded
 		s.journal.Close()
 		s.closeErr = s.db.Close()
 	})
 	return s.closeErr
+}
+
+// committed follows what has happened before the callers are answered.
+func (s *Shop) committed(entries []kv.Entry) {
+	s.gate.committed(entries)
+	s.held.committed(entries)
 }

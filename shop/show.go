@@ -1,35 +1,39 @@
 package shop
 
-import "context"
+import (
+	"context"
 
-// brand reads the installation.
-func (r *records) brand() Brand {
-	b, _ := load[Brand](r, bucketMeta, []byte(metaBrand))
-	return b
-}
-
-// show reads the present show.
-func (r *records) show() Show {
-	id := ShowID(r.Get(bucketMeta, []byte(metaShow)))
-	show, _ := load[Show](r, bucketShow, idKey(id))
-	return show
-}
+	"shopcast/shop/belong"
+	"shopcast/shop/catalog"
+	"shopcast/shop/event"
+	"shopcast/shop/id"
+	"shopcast/shop/refusal"
+)
 
 // saveShow stores the show as the present one.
 func (t *txn) saveShow(show Show) {
-	put(t, bucketShow, idKey(show.ID), show)
-	t.tx.PutBytes(bucketMeta, []byte(metaShow), []byte(show.ID))
-	t.log(Event{Type: EventShowChanged, Show: &show})
+	put(t, bucketShow, id.Key(show.ID), show)
+	put(t, bucketMeta, []byte(metaShow), show.ID)
+	t.log(event.ShowChanged, &show, "")
+}
+
+// hqSlug is where HQ's own room is.
+const hqSlug = "hq"
+
+func (t *txn) saveBrand(b Brand) {
+	b.Version++
+	put(t, bucketMeta, []byte(metaBrand), b)
+	t.log(event.BrandChanged, &b, "")
 }
 
 // found makes the installation: its brand, HQ's own room and a first draft show.
 func (t *txn) found(b Brand) error {
-	b.InstallID = mint[string](t, "ins")
-	put(t, bucketMeta, []byte(metaBrand), b)
-	if _, err := t.addRoom(RoomCmd{Name: b.Name, Slug: hqSlug}); err != nil {
+	b.InstallID = "ins_" + t.tx.NextID().String()
+	t.saveBrand(b)
+	if _, err := belong.CreateRoom(t.tx, belong.Room{Name: b.Name, Slug: hqSlug}); err != nil {
 		return err
 	}
-	t.saveShow(Show{ID: mint[ShowID](t, "shw"), Title: b.Name, State: ShowDraft})
+	t.saveShow(Show{ID: mint[ShowID](t), Title: b.Name, State: ShowDraft})
 	return nil
 }
 
@@ -47,10 +51,10 @@ func (s *Shop) StartShow(ctx context.Context, actor Actor, title string) (Show, 
 	err = s.do(ctx, actor, func(t *txn) error {
 		show = t.show()
 		if show.State == ShowLive {
-			return fail(CodeShowLive, "the show is already live")
+			return refusal.New(refusal.CodeShowLive, "the show is already live")
 		}
 		if show.State != ShowDraft {
-			show = Show{ID: mint[ShowID](t, "shw"), Title: show.Title}
+			show = Show{ID: mint[ShowID](t), Title: show.Title}
 		}
 		if title != "" {
 			show.Title = title
@@ -85,15 +89,15 @@ func mustBeLive(show Show) error {
 	case ShowLive:
 		return nil
 	case ShowEnded:
-		return fail(CodeShowEnded, "the show is over")
+		return refusal.New(refusal.CodeShowEnded, "the show is over")
 	case ShowDraft:
 	}
-	return fail(CodeShowNotStarted, "the show has not begun")
+	return refusal.New(refusal.CodeShowNotStarted, "the show has not begun")
 }
 
 // PinProduct shows a product as being explained now; an empty id unpins. It may
 // be done before the show begins.
-func (s *Shop) PinProduct(ctx context.Context, actor Actor, id ProductID) (Show, error) {
+func (s *Shop) PinProduct(ctx context.Context, actor Actor, name ProductID) (Show, error) {
 	if err := actor.mustBe(RoleOwner, RoleSystem); err != nil {
 		return Show{}, err
 	}
@@ -103,17 +107,17 @@ func (s *Shop) PinProduct(ctx context.Context, actor Actor, id ProductID) (Show,
 		if show.State == ShowEnded {
 			return mustBeLive(show)
 		}
-		if id != "" {
-			p, ok := t.product(id)
+		if name != "" {
+			p, ok := catalog.Get(t.Records, name)
 			if !ok {
-				return fail(CodeNotFound, "there is no such product")
+				return refusal.New(refusal.CodeNotFound, "there is no such product")
 			}
 			if !p.OnShelf {
-				return fail(CodeOffShelf, "this product is not on the shelf")
+				return refusal.New(refusal.CodeOffShelf, "this product is not on the shelf")
 			}
 		}
-		if show.Pinned != id {
-			show.Pinned = id
+		if show.Pinned != name {
+			show.Pinned = name
 			t.saveShow(show)
 		}
 		return nil

@@ -7,7 +7,11 @@ import (
 	"strconv"
 	"time"
 
+	"shopcast/shop/belong"
+	"shopcast/shop/event"
+	"shopcast/shop/id"
 	"shopcast/shop/kv"
+	"shopcast/shop/refusal"
 	"shopcast/shop/seal"
 )
 
@@ -19,6 +23,9 @@ const (
 	sealPayment  seal.Purpose = "payment link"
 	sealCustomer seal.Purpose = "customer key"
 	sealProgram  seal.Purpose = "program"
+	sealBuyer    seal.Purpose = "buyer"
+	sealOrder    seal.Purpose = "order link"
+	sealDevice   seal.Purpose = "device"
 )
 
 // loadSecrets reads the root secret and the keys of room tokens, and makes what is
@@ -85,7 +92,7 @@ func (s *Shop) RotateRoomKey(ctx context.Context, actor Actor) (string, error) {
 		// The key must verify before anybody can hold a token signed with it, and a
 		// key that is ahead of a failed commit harms nobody.
 		s.useRoomKeys(keys)
-		t.log(Event{Type: EventAccess, Note: "room key " + kid + " made"})
+		t.log(event.AccessChanged, nil, "room key "+kid+" made")
 		return nil
 	})
 	return kid, err
@@ -96,20 +103,26 @@ func (s *Shop) RotateRoomKey(ctx context.Context, actor Actor) (string, error) {
 func (s *Shop) RoomToken(room RoomID) (string, error) {
 	found, ok := s.RoomByID(room)
 	if !ok {
-		return "", fail(CodeNotFound, "there is no such room")
+		return "", refusal.New(refusal.CodeNotFound, "there is no such room")
 	}
-	return s.signRoom(found, time.Time{}), nil
+	return s.signRoom(found, "", time.Time{}), nil
 }
 
 // RoomPath is the path of a room's link: "/r/{slug}/{token}".
 func (s *Shop) RoomPath(room Room) string {
-	return "/r/" + room.Slug + "/" + s.signRoom(room, time.Time{})
+	return "/r/" + room.Slug + "/" + s.signRoom(room, "", time.Time{})
+}
+
+// SharePath is the path of a sharer's link into their distributor's room.
+func (s *Shop) SharePath(sharer Sharer) string {
+	room, _ := s.RoomByID(sharer.Room)
+	return "/r/" + room.Slug + "/" + s.signRoom(room, sharer.ID, time.Time{})
 }
 
 // signRoom makes a room token; a zero expiry = never.
-func (s *Shop) signRoom(room Room, expires time.Time) string {
+func (s *Shop) signRoom(room Room, sharer SharerID, expires time.Time) string {
 	claims := seal.RoomClaims{
-		Program: s.program, Room: refOf(room.ID), Distributor: refOf(room.Distributor),
+		Program: s.program, Room: refOf(room.ID), Distributor: refOf(room.Distributor), Sharer: refOf(sharer),
 		IssuedAt: uint32(s.now().Unix()),
 	}
 	if !expires.IsZero() {
@@ -119,26 +132,27 @@ func (s *Shop) signRoom(room Room, expires time.Time) string {
 }
 
 // refOf shortens an id to what a token carries.
-func refOf[T ~string](id T) seal.Ref {
-	full := idULID(id)
+func refOf[T id.Kind](name T) seal.Ref {
+	full := id.ULID(name)
 	return seal.Ref(full[8:])
 }
 
-// checkRoomToken says what a token is worth in this room. An empty one is absent;
-// one of another room, distributor or installation is as good as forged.
-func (s *Shop) checkRoomToken(token string, room Room, distributor Distributor) TokenState {
+// checkRoomToken says what a token is worth in this room, and who shared it. An
+// empty one is absent; one of another room, distributor or installation is as good
+// as forged.
+func (s *Shop) checkRoomToken(token string, room Room, distributor Distributor) (TokenState, seal.Ref) {
 	if token == "" {
-		return TokenAbsent
+		return TokenAbsent, seal.Ref{}
 	}
 	claims, ok := s.liveKeys().Verify(token)
 	if !ok || claims.Program != s.program || claims.Room != refOf(room.ID) || claims.Distributor != refOf(room.Distributor) {
-		return TokenForged
+		return TokenForged, seal.Ref{}
 	}
 	if claims.ExpiresAt != 0 && s.now().Unix() >= int64(claims.ExpiresAt) {
-		return TokenExpired
+		return TokenExpired, seal.Ref{}
 	}
-	if room.Distributor != "" && distributor.State != DistributorActive {
-		return TokenSuspended
+	if room.State == belong.RoomSuspended || room.Distributor != "" && distributor.State != belong.DistributorActive {
+		return TokenSuspended, seal.Ref{}
 	}
-	return TokenOK
+	return TokenOK, claims.Sharer
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"shopcast/shop/refusal"
 )
 
 func TestShop_RoomToken(t *testing.T) {
@@ -16,16 +18,16 @@ func TestShop_RoomToken(t *testing.T) {
 		t.Errorf("token of %d bytes: %s", len(token), token)
 	}
 	visit, err := b.OpenVisit(VisitRequest{Slug: room.Slug, RoomToken: token, Origin: testOrigin})
-	if err != nil || visit.Token != TokenOK || visit.DistributorName != "ROOM-A" || visit.Room != room {
+	if err != nil || visit.Token != TokenOK || visit.DistributorName != "ROOM-A" || visit.Room.ID != room.ID {
 		t.Errorf("visit %+v, %v", visit, err)
 	}
 	if path := b.RoomPath(room); !strings.HasPrefix(path, "/r/room-a/rt1.1.") {
 		t.Errorf("path is %s", path)
 	}
 	_, err = b.RoomToken("room_x")
-	wantCode(t, err, CodeNotFound)
+	wantCode(t, err, refusal.CodeNotFound)
 	_, err = b.OpenVisit(VisitRequest{Slug: "nowhere", RoomToken: token, Origin: testOrigin})
-	wantCode(t, err, CodeNotFound)
+	wantCode(t, err, refusal.CodeNotFound)
 
 	// A token of another installation, whose first key has the same name.
 	foreign := newBench(t)
@@ -67,7 +69,7 @@ func mutate(r *rand.Rand, text string) string {
 func TestShop_mutatedTokensNeverVerify(t *testing.T) {
 	b := newBench(t)
 	d, room := b.distributor("room-a", 1_000)
-	token := b.signRoom(room, time.Time{})
+	token := b.signRoom(room, "", time.Time{})
 	visit, err := b.OpenVisit(VisitRequest{Slug: room.Slug, RoomToken: token, Origin: testOrigin})
 	b.must(err)
 	stage, err := b.SignStageTicket(b.owner, true)
@@ -79,7 +81,7 @@ func TestShop_mutatedTokensNeverVerify(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range 20_000 {
 		if text := mutate(r, token); text != token && text != "" {
-			if state := b.checkRoomToken(text, room, d); state != TokenForged {
+			if state, _ := b.checkRoomToken(text, room, d); state != TokenForged {
 				t.Fatalf("%q is %s", text, state)
 			}
 		}
@@ -126,26 +128,26 @@ func TestShop_CheckVisit(t *testing.T) {
 	b.must(err)
 	for _, origin := range []string{"", "https://evil.example", "http://shop.example", testOrigin + ".evil.example"} {
 		_, err = b.CheckVisit(visit.Ticket, origin)
-		wantCode(t, err, CodeBadToken)
+		wantCode(t, err, refusal.CodeBadToken)
 	}
 	_, err = b.CheckVisit(visit.ViewerCookie, testOrigin) // signed by us for another purpose
-	wantCode(t, err, CodeBadToken)
+	wantCode(t, err, refusal.CodeBadToken)
 	b.clock.advance(ticketLife - time.Millisecond)
 	_, err = b.CheckVisit(visit.Ticket, testOrigin)
 	b.must(err)
 	b.clock.advance(time.Millisecond)
 	_, err = b.CheckVisit(visit.Ticket, testOrigin)
-	wantCode(t, err, CodeExpiredToken)
+	wantCode(t, err, refusal.CodeExpiredToken)
 }
 
 func TestShop_tokensOutliveTheProcess(t *testing.T) {
 	dir, c := t.TempDir(), newClock()
 	b := openBench(t, dir, "CNY", c)
 	_, room := b.distributor("room-a", 1_000)
-	old := b.signRoom(room, time.Time{})
+	old := b.signRoom(room, "", time.Time{})
 	kid, err := b.RotateRoomKey(t.Context(), b.owner)
 	b.must(err)
-	fresh := b.signRoom(room, time.Time{})
+	fresh := b.signRoom(room, "", time.Time{})
 	visit, err := b.OpenVisit(VisitRequest{Slug: room.Slug, RoomToken: fresh, Origin: testOrigin})
 	b.must(err)
 	b.must(b.Close())
@@ -158,7 +160,7 @@ func TestShop_tokensOutliveTheProcess(t *testing.T) {
 	if _, err := b.CheckVisit(visit.Ticket, testOrigin); err != nil {
 		t.Error(err)
 	}
-	if !strings.HasPrefix(b.signRoom(room, time.Time{}), "rt1."+kid+".") {
+	if !strings.HasPrefix(b.signRoom(room, "", time.Time{}), "rt1."+kid+".") {
 		t.Error("the newest key does not sign after the restart")
 	}
 }

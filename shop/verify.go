@@ -1,37 +1,41 @@
 package shop
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 
+	"shopcast/shop/access"
+	"shopcast/shop/belong"
+	"shopcast/shop/books"
+	"shopcast/shop/catalog"
+	"shopcast/shop/event"
+	"shopcast/shop/hook"
+	"shopcast/shop/id"
 	"shopcast/shop/kv"
-	"shopcast/shop/ledger"
+	"shopcast/shop/order"
 )
 
 // Verify walks the books and reports everything that does not add up, or nil:
 // the log's chain, the ledger against its balances and sums, the stock against
-// orders and reservations, each order against its indexes and its commission, and
-// the one binding a person may have. It reads the whole store.
+// orders and reservations, each order against its indexes, its payment and its
+// commission, the one binding a person may have, and what waits for hooks. It reads
+// the whole store.
 func (s *Shop) Verify() error {
 	var a *audit
 	err := s.db.Read(func(r *kv.Records) {
 		a = &audit{
-			records:  records{r},
-			stock:    map[SKU]Stock{},
-			accounts: map[ledger.Account]int64{},
-			totals:   map[string]Totals{},
+			records: records{r}, index: s.journal.Index(),
+			stock: map[SKU]catalog.Stock{}, totals: map[string]Totals{},
 		}
 		a.walkLog()
 		a.walkOrders()
-		a.checkReservations()
-		a.walkEntries()
-		a.checkBalances()
 		a.checkStock()
 		a.checkTotals()
-		a.walkBindings()
+		for _, verify := range []func(*kv.Records, func(string, ...any)){
+			catalog.Verify, belong.Verify, books.Verify, access.Verify, hook.Verify,
+		} {
+			verify(r, a.fault)
+		}
 	})
 	return errors.Join(append(a.faults, err)...)
 }
@@ -43,12 +47,11 @@ const maxFaults = 50
 // what is stored.
 type audit struct {
 	records
-	faults   []error
-	held     int // reserved orders
-	paid     int
-	stock    map[SKU]Stock // reserved and sold, by the orders
-	accounts map[ledger.Account]int64
-	totals   map[string]Totals
+	index  *kv.Index
+	faults []error
+	held   int                   // reserved orders
+	stock  map[SKU]catalog.Stock // reserved and sold, by the orders
+	totals map[string]Totals     // by owner and currency
 }
 
 func (a *audit) fault(format string, args ...any) {
@@ -57,25 +60,34 @@ func (a *audit) fault(format string, args ...any) {
 	}
 }
 
-// walkLog checks the chain, and that the log tells of each order once as placed.
+// walkLog checks the chain, and that the log tells of each order as it is now.
 func (a *audit) walkLog() {
-	placed, paid := map[OrderID]int{}, map[OrderID]int{}
-	err := a.eachEvent(func(e Event) {
-		switch {
-		case e.Type == EventOrderReserved && e.Order != nil:
-			placed[e.Order.ID]++
-		case e.Type == EventOrderPaid && e.Order != nil:
-			paid[e.Order.ID]++
+	placed, paid, version := map[OrderID]int{}, map[OrderID]int{}, map[OrderID]int64{}
+	err := kv.CheckLog(a.Records, func(seq uint64, entry []byte) error {
+		e, err := event.Decode(entry)
+		if err != nil || e.Seq != seq {
+			return fmt.Errorf("entry %d is unreadable or calls itself %d", seq, e.Seq)
 		}
+		if !isOrderEvent(e.Type) {
+			return nil
+		}
+		o, ok := event.DocOf[Order](&e)
+		if !ok {
+			return fmt.Errorf("entry %d tells of no order", seq)
+		}
+		placed[o.ID] += count(e.Type == event.OrderReserved)
+		paid[o.ID] += count(e.Type == event.OrderPaid)
+		version[o.ID] = o.Version
+		return nil
 	})
 	if err != nil {
 		a.fault("%w", err)
 		return
 	}
-	a.Scan(bucketOrder, nil, nil, func(key, _ []byte) bool {
-		o, ok := a.order(orderID(key))
-		if want := boolCount(o.PaidAt != 0); !ok || placed[o.ID] != 1 || paid[o.ID] != want {
-			a.fault("order %s is placed %d and paid %d times in the log", orderID(key), placed[o.ID], paid[o.ID])
+	order.After(a.Records, "", func(o *Order) bool {
+		if placed[o.ID] != 1 || paid[o.ID] != count(o.IsPaid()) || version[o.ID] != o.Version {
+			a.fault("order %s is placed %d and paid %d times in the log, whose last is version %d, not %d",
+				o.ID, placed[o.ID], paid[o.ID], version[o.ID], o.Version)
 		}
 		delete(placed, o.ID)
 		return true
@@ -85,19 +97,17 @@ func (a *audit) walkLog() {
 	}
 }
 
-// eachEvent reads the log from its beginning and checks its chain.
-func (r *records) eachEvent(each func(Event)) error {
-	return kv.CheckLog(r.Records, func(seq uint64, doc []byte) error {
-		var e Event
-		if err := json.Unmarshal(doc, &e); err != nil || e.Seq != seq {
-			return fmt.Errorf("entry %d is unreadable or calls itself %d", seq, e.Seq)
-		}
-		each(e)
-		return nil
-	})
+func isOrderEvent(what event.Type) bool {
+	switch what {
+	case event.OrderReserved, event.OrderPaid, event.OrderExpired, event.OrderCancelled, event.OrderShipped,
+		event.OrderDelivered, event.OrderRefunded, event.OrderDisputed, event.OrderReassigned, event.OrderChanged, event.PaymentFailed:
+		return true
+	default:
+		return false
+	}
 }
 
-func boolCount(yes bool) int {
+func count(yes bool) int {
 	if yes {
 		return 1
 	}
@@ -105,205 +115,157 @@ func boolCount(yes bool) int {
 }
 
 func (a *audit) walkOrders() {
-	a.Scan(bucketOrder, nil, nil, func(key, _ []byte) bool {
-		if o, ok := a.order(orderID(key)); ok {
-			a.checkOrder(&o)
-		}
+	order.After(a.Records, "", func(o *Order) bool {
+		a.checkSums(o)
+		a.checkBelonging(o)
+		a.checkMoney(o)
+		a.countUnits(o)
 		return true
 	})
+	if stored := order.Reservations(a.Records); stored != a.held {
+		a.fault("%d reservations are stored, %d orders are reserved", stored, a.held)
+	}
 }
 
-// checkOrder looks at one order by itself and adds it to the sums.
-func (a *audit) checkOrder(o *Order) {
-	var total int64
-	for _, line := range o.Lines {
-		total += line.NetMinor
-		stock := a.stock[line.SKU]
-		switch o.State {
-		case OrderReserved:
-			stock.Reserved += line.Qty
-		case OrderPaid:
-			stock.Sold += line.Qty
-		case OrderExpired, OrderCancelled:
+// checkSums: lines sum to the order (I2), and no more is given back than was paid (I8).
+func (a *audit) checkSums(o *Order) {
+	var net, tax int64
+	for i, l := range o.Lines {
+		net, tax = net+l.NetMinor, tax+l.TaxMinor
+		if l.NetMinor != l.GrossMinor-l.DiscountMinor || l.NetMinor < 0 || l.DiscountMinor < 0 {
+			a.fault("order %s line %d: %d − %d is not %d", o.ID, i, l.GrossMinor, l.DiscountMinor, l.NetMinor)
 		}
-		a.stock[line.SKU] = stock
+		if l.RefundedMinor < 0 || l.RefundingMinor < 0 || l.RefundedMinor+l.RefundingMinor > l.NetMinor || l.RefundedQty+l.RefundingQty > l.Qty {
+			a.fault("order %s line %d: %d and %d of %d given back", o.ID, i, l.RefundedMinor, l.RefundingMinor, l.NetMinor)
+		}
 	}
-	if total != o.TotalMinor {
-		a.fault("order %s: lines sum to %d, total is %d", o.ID, total, o.TotalMinor)
-	}
-	a.checkBelonging(o)
-	if isHeld := a.Get(bucketReserved, reservationKey(o)) != nil; isHeld != (o.State == OrderReserved) {
-		a.fault("order %s is %s, reservation there: %t", o.ID, o.State, isHeld)
-	}
-	a.held += boolCount(o.State == OrderReserved)
-	if o.State == OrderPaid {
-		a.checkPaid(o)
+	if net != o.NetMinor || tax != o.TaxMinor || o.NetMinor+o.TaxOnTopMinor()+o.ShippingMinor != o.TotalMinor {
+		a.fault("order %s: lines sum to %d, total is %d", o.ID, net, o.TotalMinor)
 	}
 }
 
-// checkBelonging: one attribution with a reason, the commission only to the
-// winner and never more than the order, and an index entry for the winner.
+// checkBelonging: one attribution with a reason, the commission only for those it
+// names and never more than the line, and an index entry for each owner (I6).
 func (a *audit) checkBelonging(o *Order) {
 	winner := o.Attribution.Distributor
 	if o.Attribution.Reason == "" || o.Attribution.ResolverVersion == 0 || o.Customer == "" {
 		a.fault("order %s does not say whose it is", o.ID)
 	}
-	for _, line := range o.Lines {
+	named := map[string]bool{
+		string(winner): true, string(o.Attribution.Upline): true, string(o.Attribution.Sharer): true,
+	}
+	for i, line := range o.Lines {
 		var earned int64
 		for _, c := range line.Commission {
 			earned += c.AmountMinor
-			if c.Distributor != winner || c.AmountMinor < 0 {
-				a.fault("order %s: commission of %d for %q", o.ID, c.AmountMinor, c.Distributor)
+			if !named[c.Party] || c.Party == "" || c.AmountMinor < 0 {
+				a.fault("order %s: commission of %d for %q", o.ID, c.AmountMinor, c.Party)
 			}
 		}
-		if earned > line.NetMinor || (winner == "") != (len(line.Commission) == 0) {
-			a.fault("order %s: commission of %d on %d", o.ID, earned, line.NetMinor)
+		if earned > line.NetMinor || winner == "" && len(line.Commission) > 0 {
+			a.fault("order %s line %d: commission of %d on %d", o.ID, i, earned, line.NetMinor)
 		}
 	}
-	if winner != "" && a.Get(bucketOfDist, append(idKey(winner), idKey(o.ID)...)) == nil {
-		a.fault("order %s is not filed under %s", o.ID, winner)
-	}
-	if a.Get(bucketOfViewer, append(idKey(o.Viewer), idKey(o.ID)...)) == nil {
-		a.fault("order %s is not filed under %s", o.ID, o.Viewer)
+	a.checkFiled(o, bucketOfViewer, id.Key(o.Viewer))
+	a.checkFiled(o, bucketOfCustomer, id.Key(o.Customer))
+	if winner != "" {
+		a.checkFiled(o, bucketOfDist, id.Key(winner))
 	}
 }
 
-// checkPaid: a paid order has a captured payment of exactly its total and one
-// ledger entry that says what the order says.
-func (a *audit) checkPaid(o *Order) {
-	a.paid++
-	p, ok := a.payment(o.Payment)
-	if !ok || p.State != PaymentCaptured || p.Order != o.ID || p.AmountMinor != o.TotalMinor || p.Currency != o.Currency {
-		a.fault("order %s is paid by payment %q, which is %q", o.ID, o.Payment, p.State)
+func (a *audit) checkFiled(o *Order, bucket string, owner []byte) {
+	key, found := append(owner, id.Key(o.ID)...), false
+	a.index.Scan(a.Records, bucket, key, nil, func(_, _ []byte) bool {
+		found = true
+		return false
+	})
+	if !found {
+		a.fault("order %s is not filed in %s", o.ID, bucket)
 	}
-	earned := o.CommissionMinor(o.Attribution.Distributor)
-	entry, ok := load[ledger.Txn](&a.records, bucketEntry, a.Get(bucketEntryOf, idKey(o.ID)))
-	if !ok || entry.Ref != string(o.ID) || entry.Currency != o.Currency {
-		a.fault("order %s has no ledger entry", o.ID)
+}
+
+// checkMoney: a paid order has a captured payment of exactly its total, its books say
+// what it says, and a reserved one holds its stock.
+func (a *audit) checkMoney(o *Order) {
+	reserved := o.State == order.Reserved
+	if order.IsHeld(a.Records, o) != reserved {
+		a.fault("order %s is %s, reservation there: %t", o.ID, o.State, !reserved)
+	}
+	a.held += count(reserved)
+	earning, booked := books.EarningOf(a.Records, o.ID)
+	if booked != o.IsPaid() {
+		a.fault("order %s is %s, booked: %t", o.ID, o.State, booked)
+	}
+	if !booked {
 		return
 	}
-	sums := map[ledger.Account]int64{}
-	for _, posting := range entry.Postings {
-		sums[posting.Account] += posting.AmountMinor
+	p, ok := order.PaymentOf(a.Records, o.Payment)
+	if !ok || p.State != order.PaymentCaptured || p.Order != o.ID || p.AmountMinor != o.TotalMinor || p.Currency != o.Currency {
+		a.fault("order %s is paid by payment %q, which is %q", o.ID, o.Payment, p.State)
 	}
-	want := map[ledger.Account]int64{ledger.PSP(o.Provider): o.TotalMinor, ledger.Sales: -o.TotalMinor}
-	if earned != 0 {
-		want[ledger.CommissionExpense] = earned
-		want[ledger.Pending(string(o.Attribution.Distributor))] = -earned
+	if earning.TotalMinor != o.TotalMinor || earning.RefundedMinor != o.RefundedMinor() || len(earning.Shares) != len(shares(o)) {
+		a.fault("order %s: the books say %d less %d, the order %d less %d",
+			o.ID, earning.TotalMinor, earning.RefundedMinor, o.TotalMinor, o.RefundedMinor())
 	}
-	if !maps.Equal(sums, want) {
-		a.fault("order %s: the ledger entry %s says something else", o.ID, entry.ID)
-	}
-	for _, key := range []string{totalsOfAll, string(idKey(o.Attribution.Distributor))} {
-		t := a.totals[key]
-		a.totals[key] = Totals{t.Orders + 1, t.SalesMinor + o.TotalMinor, t.CommissionMinor + earned}
+	a.addTotals(o)
+}
+
+func (a *audit) addTotals(o *Order) {
+	winner := string(o.Attribution.Distributor)
+	earned := o.CommissionMinor(winner) - a.reversed(o.ID, winner)
+	for _, owner := range [][]byte{allTotals(), id.Key(o.Attribution.Distributor)} {
+		key := string(owner) + o.Currency
+		sums := a.totals[key]
+		sums.Orders++
+		sums.SalesMinor += o.NetMinor - refundedNet(o)
+		sums.CommissionMinor += earned
+		a.totals[key] = sums
 	}
 }
 
-func (a *audit) checkReservations() {
-	n := 0
-	a.Scan(bucketReserved, nil, nil, func(_, _ []byte) bool { n++; return true })
-	if n != a.held {
-		a.fault("%d reservations for %d reserved orders", n, a.held)
+// countUnits adds what the order has of each SKU.
+func (a *audit) countUnits(o *Order) {
+	back := make([]int64, len(o.Lines))
+	for _, rf := range order.RefundsOf(a.Records, o.ID) {
+		for _, l := range rf.Lines {
+			if rf.Restock && rf.State == order.RefundDone {
+				back[l.Line] += l.Qty
+			}
+		}
+	}
+	for i, line := range o.Lines {
+		stock := a.stock[line.SKU]
+		switch {
+		case o.State == order.Reserved:
+			stock.Reserved += line.Qty
+		case o.IsPaid():
+			stock.Sold += line.Qty - back[i]
+		}
+		a.stock[line.SKU] = stock
 	}
 }
 
-// walkEntries: each entry sums to zero and belongs to a paid order.
-func (a *audit) walkEntries() {
-	n := 0
-	a.Scan(bucketEntry, nil, nil, func(key, raw []byte) bool {
-		n++
-		entry, _ := decode[ledger.Txn](&a.records, bucketEntry, raw)
-		if err := entry.Check(); err != nil {
-			a.fault("%w", err)
-		}
-		for _, p := range entry.Postings {
-			a.accounts[p.Account] += p.AmountMinor
-		}
-		if !bytes.Equal(a.Get(bucketEntryOf, idKey(OrderID(entry.Ref))), key) {
-			a.fault("entry %s is not the one of %s", entry.ID, entry.Ref)
-		}
-		return true
-	})
-	if n != a.paid {
-		a.fault("%d entries for %d paid orders", n, a.paid)
-	}
-}
-
-// checkBalances: a balance is the sum of its postings, and all sum to zero.
-func (a *audit) checkBalances() {
-	var sum int64
-	a.Scan(bucketAccount, nil, nil, func(path, _ []byte) bool {
-		account := ledger.Account(path)
-		balance := a.balance(account)
-		sum += balance
-		if a.accounts[account] != balance {
-			a.fault("%s stands at %d, its postings sum to %d", account, balance, a.accounts[account])
-		}
-		delete(a.accounts, account)
-		return true
-	})
-	if sum != 0 {
-		a.fault("the balances sum to %d", sum)
-	}
-	for account, balance := range a.accounts {
-		a.fault("%s has no balance, its postings sum to %d", account, balance)
-	}
-}
-
-// checkStock: nothing negative, nothing lost, and what is reserved and sold is
-// what the orders say.
+// checkStock compares what orders hold with the counters (I5).
 func (a *audit) checkStock() {
-	for _, bare := range all[Product](&a.records, bucketProduct) {
-		s, byOrders := a.records.stock(bare.SKU), a.stock[bare.SKU]
-		if min(s.Available, s.Reserved, s.Sold, s.Initial, s.Restocked) < 0 ||
-			s.Available+s.Reserved+s.Sold != s.Initial+s.Restocked {
-			a.fault("stock of %s does not add up: %+v", bare.SKU, s)
+	for _, p := range catalog.All(a.Records) {
+		for _, v := range p.Variants {
+			stored, counted := catalog.StockOf(a.Records, v.SKU), a.stock[v.SKU]
+			if stored.Reserved != counted.Reserved || stored.Sold != counted.Sold {
+				a.fault("stock of %s: %d reserved and %d sold are stored, orders say %d and %d",
+					v.SKU, stored.Reserved, stored.Sold, counted.Reserved, counted.Sold)
+			}
+			delete(a.stock, v.SKU)
 		}
-		if s.Reserved != byOrders.Reserved || s.Sold != byOrders.Sold {
-			a.fault("stock of %s: %d reserved and %d sold, orders say %d and %d",
-				bare.SKU, s.Reserved, s.Sold, byOrders.Reserved, byOrders.Sold)
-		}
-		delete(a.stock, bare.SKU)
 	}
-	if len(a.stock) > 0 {
-		a.fault("orders hold %d unknown products", len(a.stock))
+	for sku := range a.stock {
+		a.fault("orders name %s, which is not in the catalogue", sku)
 	}
 }
 
 func (a *audit) checkTotals() {
-	a.Scan(bucketTotals, nil, nil, func(key, raw []byte) bool {
-		if stored, _ := decode[Totals](&a.records, bucketTotals, raw); stored != a.totals[string(key)] {
-			a.fault("totals of %x are %+v, orders say %+v", key, stored, a.totals[string(key)])
+	for key, counted := range a.totals {
+		if stored := a.records.totals([]byte(key[:id.KeyBytes]), key[id.KeyBytes:]); stored != counted {
+			a.fault("totals of %x are %+v, orders say %+v", key, stored, counted)
 		}
-		delete(a.totals, string(key))
-		return true
-	})
-	if len(a.totals) > 0 {
-		a.fault("%d totals are missing", len(a.totals))
 	}
-}
-
-// walkBindings: a binding in force is filed under its owner and names somebody,
-// an ended one says when and why, and none is both.
-func (a *audit) walkBindings() {
-	inForce := map[BindingID]bool{}
-	a.Scan(bucketBinding, nil, nil, func(key, raw []byte) bool {
-		b, _ := decode[Binding](&a.records, bucketBinding, raw)
-		if !bytes.Equal(b.owner().key(), key) || b.EndedAt != 0 || inForce[b.ID] {
-			a.fault("binding %s is filed wrongly", b.ID)
-		}
-		if _, ok := a.distributor(b.Distributor); !ok {
-			a.fault("binding %s names nobody", b.ID)
-		}
-		inForce[b.ID] = true
-		return true
-	})
-	a.Scan(bucketBindings, nil, nil, func(_, raw []byte) bool {
-		b, _ := decode[Binding](&a.records, bucketBindings, raw)
-		if b.EndedAt == 0 || b.EndReason == "" || inForce[b.ID] {
-			a.fault("binding %s has not ended and is history", b.ID)
-		}
-		return true
-	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // maxPendingPerRoom bounds the lines a room gets in one tick; viewers cannot read
@@ -132,7 +133,7 @@ func chatSay(ctx context.Context, c *client, in ChatSay) (ChatLine, error) {
 		return ChatLine{}, err
 	}
 	if in.Key == "" || len(in.Key) > 40 {
-		return ChatLine{}, &Failure{Code: string(shop.CodeBadInput), Message: "a line needs a key of at most 40 bytes", Field: "key"}
+		return ChatLine{}, &Failure{Code: string(refusal.CodeBadInput), Message: "a line needs a key of at most 40 bytes", Field: "key"}
 	}
 	room, from, nick, err := c.speaker(in.RoomID)
 	if err != nil {
@@ -147,7 +148,7 @@ func chatSay(ctx context.Context, c *client, in ChatSay) (ChatLine, error) {
 	}
 	if c.face == FaceRoom {
 		if !c.chats.Allow() {
-			return ChatLine{}, &Failure{Code: string(shop.CodeRateLimited), Message: "one line a second, please"}
+			return ChatLine{}, &Failure{Code: string(refusal.CodeRateLimited), Message: "one line a second, please"}
 		}
 		if err := c.qualify(ctx); err != nil {
 			return ChatLine{}, err
@@ -178,7 +179,7 @@ func (c *client) speaker(roomID string) (room shop.Room, from, nick string, err 
 		if roomID != "" {
 			var ok bool
 			if room, ok = s.RoomByID(shop.RoomID(roomID)); !ok {
-				return room, "", "", &Failure{Code: string(shop.CodeNotFound), Message: "there is no such room", Field: "room_id"}
+				return room, "", "", &Failure{Code: string(refusal.CodeNotFound), Message: "there is no such room", Field: "room_id"}
 			}
 		}
 		return room, "brand", s.Brand().Name, nil
@@ -186,7 +187,7 @@ func (c *client) speaker(roomID string) (room shop.Room, from, nick string, err 
 		d, _ := s.DistributorByID(c.actor.Distributor)
 		room, ok := s.RoomByID(shop.RoomID(roomID))
 		if !ok || room.Distributor != c.actor.Distributor {
-			return room, "", "", &Failure{Code: string(shop.CodeNotFound), Message: "this is not a room of yours", Field: "room_id"}
+			return room, "", "", &Failure{Code: string(refusal.CodeNotFound), Message: "this is not a room of yours", Field: "room_id"}
 		}
 		return room, "distributor", d.Name, nil
 	}
@@ -216,7 +217,7 @@ func chatDelete(_ context.Context, c *client, in ChatRef) (Nothing, error) {
 	line, ok := h.chat.remove(in.ID, own)
 	h.mu.Unlock()
 	if !ok {
-		return Nothing{}, &Failure{Code: string(shop.CodeNotFound), Message: "there is no such line"}
+		return Nothing{}, &Failure{Code: string(refusal.CodeNotFound), Message: "there is no such line"}
 	}
 	message := preparePush("chat.gone", ChatRef{ID: line.ID})
 	if line.RoomID == "" {
@@ -236,7 +237,7 @@ func chatDelete(_ context.Context, c *client, in ChatRef) (Nothing, error) {
 // reading direction, and bounds it. Combining marks are kept to two in a row.
 func cleanText(text string, maxRunes int) (string, error) {
 	if !utf8.ValidString(text) {
-		return "", &Failure{Code: string(shop.CodeBadInput), Message: "text must be UTF-8", Field: "text"}
+		return "", &Failure{Code: string(refusal.CodeBadInput), Message: "text must be UTF-8", Field: "text"}
 	}
 	var out strings.Builder
 	marks := 0
@@ -258,9 +259,9 @@ func cleanText(text string, maxRunes int) (string, error) {
 	clean := strings.TrimSpace(out.String())
 	switch {
 	case clean == "":
-		return "", &Failure{Code: string(shop.CodeBadInput), Message: "there is nothing to say here", Field: "text"}
+		return "", &Failure{Code: string(refusal.CodeBadInput), Message: "there is nothing to say here", Field: "text"}
 	case utf8.RuneCountInString(clean) > maxRunes:
-		return "", &Failure{Code: string(shop.CodeTooLarge), Message: "this is too long", Field: "text"}
+		return "", &Failure{Code: string(refusal.CodeTooLarge), Message: "this is too long", Field: "text"}
 	}
 	return clean, nil
 }

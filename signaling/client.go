@@ -15,6 +15,7 @@ import (
 
 	"shopcast/sfu"
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // Timings of a socket. A client pings every 10 s; silence of three pings ends it.
@@ -178,7 +179,7 @@ func (c *client) handle(data []byte) bool {
 	}
 	if !c.messages.Allow() {
 		c.refused++
-		c.fail(request.ID, &Failure{Code: string(shop.CodeRateLimited), Message: "too many messages, slow down"})
+		c.fail(request.ID, &Failure{Code: string(refusal.CodeRateLimited), Message: "too many messages, slow down"})
 		if c.refused >= maxRefused {
 			c.out.close(CloseProtocol, "too many messages")
 			return false
@@ -210,7 +211,7 @@ func (c *client) dispatch(request *Request) (any, error) {
 		return nil, &Failure{Code: "hello_first", Message: "say hello first"}
 	}
 	if c.greeted && !h.allows(c.face) {
-		return nil, &Failure{Code: string(shop.CodeForbidden), Message: "not from this page"}
+		return nil, &Failure{Code: string(refusal.CodeForbidden), Message: "not from this page"}
 	}
 	if c.greeted {
 		if err := c.recheck(); err != nil {
@@ -242,10 +243,10 @@ func (c *client) failure(t string, err error) *Failure {
 		return failure
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return &Failure{Code: string(shop.CodeBusy), Message: "this took too long; try again with the same key"}
+		return &Failure{Code: string(refusal.CodeBusy), Message: "this took too long; try again with the same key"}
 	}
 	known := shop.AsError(err)
-	if known.Code == shop.CodeInternal {
+	if known.Code == refusal.CodeInternal {
 		c.server.cfg.Log.Error("message was not handled", "type", t, "error", err)
 	}
 	return &Failure{Code: string(known.Code), Message: known.Message, Field: known.Field}

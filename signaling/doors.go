@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // Media types of the doors.
@@ -122,7 +122,7 @@ func (s *Server) options(d door) http.HandlerFunc {
 func notAllowed(d door) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Allow", d.allow())
-		problem(w, http.StatusMethodNotAllowed, string(shop.CodeBadInput), "this method is not for this address")
+		problem(w, http.StatusMethodNotAllowed, string(refusal.CodeBadInput), "this method is not for this address")
 	}
 }
 
@@ -192,20 +192,20 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, wanted ...str
 			accept = "Accept-Patch"
 		}
 		w.Header().Set(accept, strings.Join(wanted, ", "))
-		problem(w, http.StatusUnsupportedMediaType, string(shop.CodeBadInput), "the body must be "+strings.Join(wanted, " or "))
+		problem(w, http.StatusUnsupportedMediaType, string(refusal.CodeBadInput), "the body must be "+strings.Join(wanted, " or "))
 		return body{}, false
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		problem(w, http.StatusRequestEntityTooLarge, string(shop.CodeTooLarge), "the body is too large")
+		problem(w, http.StatusRequestEntityTooLarge, string(refusal.CodeTooLarge), "the body is too large")
 		return body{}, false
 	case err != nil:
-		problem(w, http.StatusBadRequest, string(shop.CodeBadInput), "the body could not be read")
+		problem(w, http.StatusBadRequest, string(refusal.CodeBadInput), "the body could not be read")
 		return body{}, false
 	case len(data) == 0:
-		problem(w, http.StatusBadRequest, string(shop.CodeBadInput), "the body is empty")
+		problem(w, http.StatusBadRequest, string(refusal.CodeBadInput), "the body is empty")
 		return body{}, false
 	}
 	return body{text: string(data), mediaType: got}, true

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // maxBudgets bounds what a gate remembers. Beyond it the gate forgets everybody and
@@ -69,7 +69,7 @@ func (s *Server) limited(gate *addressGate, next http.HandlerFunc) http.HandlerF
 		if addr := s.clientAddr(r); !crowd(addr) {
 			if delay := gate.wait(addr); delay > 0 {
 				w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
-				problem(w, http.StatusTooManyRequests, string(shop.CodeRateLimited), "too many requests from this address, slow down")
+				problem(w, http.StatusTooManyRequests, string(refusal.CodeRateLimited), "too many requests from this address, slow down")
 				return
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // How much a Welcome carries at most.
@@ -46,7 +47,7 @@ func (c *client) identify(in Hello) error {
 		}
 		room, ok := s.RoomByID(actor.Room)
 		if !ok {
-			return &Failure{Code: string(shop.CodeNotFound), Message: "this room is closed"}
+			return &Failure{Code: string(refusal.CodeNotFound), Message: "this room is closed"}
 		}
 		c.face, c.actor, c.room = FaceRoom, actor, room
 		c.identity = string(actor.Viewer)
@@ -65,7 +66,7 @@ func (c *client) identify(in Hello) error {
 			wanted = shop.RoleDistributor
 		}
 		if actor.Role != wanted {
-			return &Failure{Code: string(shop.CodeForbidden), Message: "this is not your page"}
+			return &Failure{Code: string(refusal.CodeForbidden), Message: "this is not your page"}
 		}
 		c.face, c.actor = in.Face, actor
 		c.identity = string(actor.Staff) + string(actor.Distributor)

@@ -10,6 +10,8 @@ import (
 
 	"shopcast/sfu"
 	"shopcast/shop"
+	"shopcast/shop/catalog"
+	"shopcast/shop/event"
 )
 
 // tickEvery is how often gathered news goes out: chat, counts, stock and sums
@@ -46,7 +48,8 @@ type hub struct {
 	stageDirty  bool
 	stageShown  StageInfo // what rooms and desks were last told
 	dirtyRooms  map[shop.RoomID]struct{}
-	dirtyStock  map[shop.SKU]struct{}
+	dirtyStock  map[shop.ProductID]struct{}
+	stockAt     time.Time // not told again before
 	dirtyTotals map[shop.DistributorID]struct{}
 	chatDropped uint64 // lines over a room's bound
 	slowDropped uint64 // messages that clients which have left were too slow for
@@ -58,7 +61,7 @@ func newHub(s *Server) *hub {
 		all: set{}, rooms: map[shop.RoomID]set{}, viewers: map[shop.ViewerID]set{},
 		desks: map[shop.DistributorID]set{}, studios: set{},
 		chat:       newChatBook(),
-		dirtyRooms: map[shop.RoomID]struct{}{}, dirtyStock: map[shop.SKU]struct{}{},
+		dirtyRooms: map[shop.RoomID]struct{}{}, dirtyStock: map[shop.ProductID]struct{}{},
 		dirtyTotals: map[shop.DistributorID]struct{}{},
 		stageShown:  stageInfo(&sfu.StageState{}, FaceRoom),
 	}
@@ -211,24 +214,28 @@ func (h *hub) deliver() {
 	}
 }
 
-func (h *hub) deliverEvent(event *shop.Event) {
-	switch {
-	case event.Order != nil:
-		h.orderChanged(event.Order)
-	case event.Show != nil:
-		h.showChanged(event.Show)
-	case event.Product != nil:
-		h.productChanged(event.Product)
-	case event.Cart != nil:
-		h.toViewer(event.Cart.Viewer, preparePush("cart", wireCart(event.Cart)))
-	case event.Room != nil:
-		h.roomChanged(event.Room)
-	case event.Distributor != nil:
-		h.distributorChanged(event.Distributor)
-	case event.Balance != nil:
-		h.totalsChanged(event.Balance.Distributor)
-	case event.Type == shop.EventAccess:
-		h.recheckSessions()
+func (h *hub) deliverEvent(happened *shop.Event) {
+	switch doc := happened.Doc.(type) {
+	case *shop.Order:
+		h.orderChanged(doc)
+	case *shop.Show:
+		h.showChanged(doc)
+	case *catalog.Product:
+		h.productChanged(doc.ID)
+	case *catalog.StockLevel:
+		h.stockChanged(doc.Product)
+	case *catalog.Offer:
+		h.offerChanged(doc.SKU)
+	case *shop.Cart:
+		h.toViewer(doc.Viewer, preparePush("cart", wireCart(doc)))
+	case *shop.Room:
+		h.roomChanged(doc)
+	case *shop.Distributor:
+		h.distributorChanged(doc)
+	case nil:
+		if happened.Type == event.AccessChanged {
+			h.recheckSessions()
+		}
 	}
 }
 
@@ -242,13 +249,32 @@ func (h *hub) showChanged(show *shop.Show) {
 	}
 }
 
-func (h *hub) productChanged(product *shop.Product) {
-	full := preparePush("product", wireProduct(product, true))
-	public := preparePush("product", wireProduct(product, false))
+// productChanged tells at once what HQ has changed about a product.
+func (h *hub) productChanged(name shop.ProductID) {
+	product, ok := h.server.cfg.Shop.ProductByID(name)
+	if !ok {
+		return
+	}
+	full := preparePush("product", wireProduct(&product, true))
+	public := preparePush("product", wireProduct(&product, false))
 	if !product.OnShelf {
 		public = preparePush("product.gone", ProductGone{ID: string(product.ID)})
 	}
 	h.toFaces(full, public)
+}
+
+func (h *hub) offerChanged(sku shop.SKU) {
+	if product, ok := h.server.cfg.Shop.ProductOf(sku); ok {
+		h.productChanged(product.ID)
+	}
+}
+
+// stockChanged tells at the next tick: a crowd that buys must not become a crowd of
+// messages.
+func (h *hub) stockChanged(name shop.ProductID) {
+	h.mu.Lock()
+	h.dirtyStock[name] = struct{}{}
+	h.mu.Unlock()
 }
 
 func (h *hub) orderChanged(order *shop.Order) {
@@ -256,14 +282,9 @@ func (h *hub) orderChanged(order *shop.Order) {
 	h.toViewer(order.Viewer, preparePush("order", views.order(order, FaceRoom)))
 	h.toStudios(preparePush("order", views.order(order, FaceStudio)))
 	if id := order.Attribution.Distributor; id != "" {
-		masked := order.Masked()
+		masked := shop.Masked(*order)
 		h.toDesks(id, preparePush("order", views.order(&masked, FaceDesk)))
 	}
-	h.mu.Lock()
-	for _, line := range order.Lines {
-		h.dirtyStock[line.SKU] = struct{}{}
-	}
-	h.mu.Unlock()
 	h.totalsChanged(order.Attribution.Distributor)
 }
 

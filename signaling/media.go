@@ -6,6 +6,7 @@ import (
 
 	"shopcast/sfu"
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // maxMediaPerClient allows a page to open its next connection before it closes the last.
@@ -19,7 +20,7 @@ func watch(ctx context.Context, c *client, _ Nothing) (Offer, error) {
 			return Offer{}, err
 		}
 		if !crowd(c.addr) && c.server.joins.wait(c.addr) > 0 {
-			return Offer{}, &Failure{Code: string(shop.CodeBusy), Message: "many join from your network, try again in a second"}
+			return Offer{}, &Failure{Code: string(refusal.CodeBusy), Message: "many join from your network, try again in a second"}
 		}
 	}
 	c.dropOldMedia()
@@ -42,9 +43,9 @@ func (s *Server) mayWatch() error {
 	case shop.ShowLive:
 		return nil
 	case shop.ShowEnded:
-		return &Failure{Code: string(shop.CodeShowEnded), Message: "the show is over"}
+		return &Failure{Code: string(refusal.CodeShowEnded), Message: "the show is over"}
 	default:
-		return &Failure{Code: string(shop.CodeShowNotStarted), Message: "the show has not begun"}
+		return &Failure{Code: string(refusal.CodeShowNotStarted), Message: "the show has not begun"}
 	}
 }
 
@@ -95,7 +96,7 @@ func (c *client) viewer(id string) (*sfu.Viewer, error) {
 	if viewer, ok := c.media[id]; ok {
 		return viewer, nil
 	}
-	return nil, &Failure{Code: string(shop.CodeNotFound), Message: "there is no such media connection", Field: "media"}
+	return nil, &Failure{Code: string(refusal.CodeNotFound), Message: "there is no such media connection", Field: "media"}
 }
 
 func answer(_ context.Context, c *client, in Answer) (Nothing, error) {
@@ -132,7 +133,7 @@ func mediaWant(_ context.Context, c *client, in MediaWant) (Nothing, error) {
 	}
 	wish := sfu.Wish(in.Video)
 	if wish != sfu.WishAuto && wish != sfu.WishLow && wish != sfu.WishOff {
-		return Nothing{}, &Failure{Code: string(shop.CodeBadInput), Message: "the picture is auto, low or off", Field: "video"}
+		return Nothing{}, &Failure{Code: string(refusal.CodeBadInput), Message: "the picture is auto, low or off", Field: "video"}
 	}
 	return Nothing{}, mediaFailure(viewer.SetWish(wish))
 }
@@ -154,11 +155,11 @@ func mediaFailure(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, sfu.ErrBadSDP):
-		return &Failure{Code: string(shop.CodeBadInput), Message: "this session description cannot be used", Field: "sdp"}
+		return &Failure{Code: string(refusal.CodeBadInput), Message: "this session description cannot be used", Field: "sdp"}
 	case errors.Is(err, sfu.ErrNoCodec):
 		return &Failure{Code: "no_media", Message: "no codec in common: H.264 or VP8 and Opus are needed"}
 	case errors.Is(err, sfu.ErrFull):
-		return &Failure{Code: string(shop.CodeBusy), Message: "the show is full"}
+		return &Failure{Code: string(refusal.CodeBusy), Message: "the show is full"}
 	case errors.Is(err, sfu.ErrClosed):
 		return &Failure{Code: "no_media", Message: "this media connection has ended"}
 	default:

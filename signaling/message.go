@@ -178,65 +178,6 @@ type Totals struct {
 	CommissionMinor int64 `json:"commission_minor"` // pending; studio: of all distributors
 }
 
-// Product is a product on every face. Sold and Reserved are 0 outside the studio.
-type Product struct {
-	ID          string `json:"id"`
-	SKU         string `json:"sku"`
-	Number      int    `json:"number"`
-	Title       string `json:"title"`
-	Description string `json:"description"`
-	Picture     string `json:"picture"` // URL path or empty
-	PriceMinor  int64  `json:"price_minor"`
-	Available   int64  `json:"available"`
-	Reserved    int64  `json:"reserved"`
-	Sold        int64  `json:"sold"`
-	OnShelf     bool   `json:"on_shelf"`
-}
-
-// Cart is the viewer's bag; prices come from the products.
-type Cart struct {
-	Lines []CartLine `json:"lines"`
-}
-
-// CartLine is one product in the bag.
-type CartLine struct {
-	SKU string `json:"sku"`
-	Qty int64  `json:"qty"`
-}
-
-// OrderLine is a product as ordered.
-type OrderLine struct {
-	SKU       string `json:"sku"`
-	Title     string `json:"title"`
-	Qty       int64  `json:"qty"`
-	UnitMinor int64  `json:"unit_minor"`
-	NetMinor  int64  `json:"net_minor"`
-}
-
-// Order is an order on every face. What a face may not know is left empty: a desk
-// sees a masked buyer, a viewer no commission.
-type Order struct {
-	ID              string      `json:"id"`
-	State           string      `json:"state"`         // reserved, paid, expired, cancelled
-	PaymentState    string      `json:"payment_state"` // none, pending, captured, failed
-	Provider        string      `json:"provider"`
-	PayURL          string      `json:"pay_url"` // buyer only, while payable
-	Lines           []OrderLine `json:"lines"`
-	TotalMinor      int64       `json:"total_minor"`
-	PlacedMS        int64       `json:"placed_ms"`
-	PayByMS         int64       `json:"pay_by_ms"`
-	PaidMS          int64       `json:"paid_ms"`
-	Room            string      `json:"room"`             // name
-	Distributor     string      `json:"distributor"`      // name, empty = HQ
-	DistributorID   string      `json:"distributor_id"`   // studio and desk
-	Reason          string      `json:"reason"`           // studio and desk: why it is theirs
-	CommissionMinor int64       `json:"commission_minor"` // studio and desk
-	Buyer           string      `json:"buyer"`            // name; desk: masked
-	Phone           string      `json:"phone"`            // desk: masked
-	Email           string      `json:"email"`            // desk: masked
-	Address         string      `json:"address"`          // studio and buyer
-}
-
 // ChatLine is one line of chat. From is "viewer", "brand" or "distributor".
 type ChatLine struct {
 	Seq    int64  `json:"seq"` // rises over the whole server's run; unix ms based, so also across restarts
@@ -309,48 +250,6 @@ type ChatRef struct {
 	ID string `json:"id"`
 }
 
-// CartSet sets how many of a SKU are in the bag (1…99).
-type CartSet struct {
-	SKU string `json:"sku"`
-	Qty int64  `json:"qty"`
-}
-
-// SKURef names a SKU.
-type SKURef struct {
-	SKU string `json:"sku"`
-}
-
-// CheckoutPlace places the order. Key is a ULID the page made when the sheet
-// opened; the same key with the same body answers with the same order. Lines hold
-// the prices the buyer saw; others are answered with price_changed.
-type CheckoutPlace struct {
-	Key      string         `json:"key"`
-	Lines    []CheckoutLine `json:"lines"`
-	Name     string         `json:"name"`
-	Phone    string         `json:"phone"`
-	Email    string         `json:"email"`
-	Address  string         `json:"address"`
-	Provider string         `json:"provider"`
-}
-
-// CheckoutLine is one line of CheckoutPlace.
-type CheckoutLine struct {
-	SKU       string `json:"sku"`
-	Qty       int64  `json:"qty"`
-	UnitMinor int64  `json:"unit_minor"`
-}
-
-// OrderRef names an order.
-type OrderRef struct {
-	ID string `json:"id"`
-}
-
-// OrderPay asks for a payment of a reserved order, again or with another provider.
-type OrderPay struct {
-	ID       string `json:"id"`
-	Provider string `json:"provider"`
-}
-
 // ---- commands of the studio
 
 // ShowStart begins a show (a new one when the last has ended).
@@ -358,7 +257,8 @@ type ShowStart struct {
 	Title string `json:"title"`
 }
 
-// ProductSave makes a product (ID empty, Key set) or changes one. AddStock is added to what is there.
+// ProductSave makes a product (ID empty, Key set) or changes one. AddStock is added to
+// what is there; a price of 0 leaves a product's prices as they are.
 type ProductSave struct {
 	ID          string `json:"id,omitempty"`
 	Key         string `json:"key,omitempty"`

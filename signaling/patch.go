@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"shopcast/sfu"
-	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // mediaSession is what WHIP and WHEP sessions have in common.
@@ -49,10 +49,10 @@ func precondition(w http.ResponseWriter, r *http.Request, etag string) bool {
 	match := strings.Join(r.Header.Values("If-Match"), ",")
 	switch {
 	case match == "":
-		problem(w, http.StatusPreconditionRequired, string(shop.CodeBadInput), "If-Match is needed")
+		problem(w, http.StatusPreconditionRequired, string(refusal.CodeBadInput), "If-Match is needed")
 		return false
 	case !matches(match, etag):
-		problem(w, http.StatusPreconditionFailed, string(shop.CodeConflict), "this session has moved on")
+		problem(w, http.StatusPreconditionFailed, string(refusal.CodeConflict), "this session has moved on")
 		return false
 	}
 	return true
@@ -74,7 +74,7 @@ func matches(field, etag string) bool {
 func (s *Server) refuse(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, sfu.ErrStageBusy):
-		problem(w, http.StatusConflict, string(shop.CodeConflict), "the stage is taken by "+s.cfg.Stage.State().Label)
+		problem(w, http.StatusConflict, string(refusal.CodeConflict), "the stage is taken by "+s.cfg.Stage.State().Label)
 	case errors.Is(err, sfu.ErrFull):
 		unavailable(w, "30", "the show is full")
 	case errors.Is(err, sfu.ErrClosed):
@@ -89,7 +89,7 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 // unavailable answers 503 and says in how many seconds to come back.
 func unavailable(w http.ResponseWriter, seconds, detail string) {
 	w.Header().Set("Retry-After", seconds)
-	problem(w, http.StatusServiceUnavailable, string(shop.CodeBusy), detail)
+	problem(w, http.StatusServiceUnavailable, string(refusal.CodeBusy), detail)
 }
 
 // mediaProblem gives the engine's errors their HTTP status.
@@ -98,13 +98,13 @@ func (s *Server) mediaProblem(w http.ResponseWriter, err error) {
 	case errors.Is(err, sfu.ErrNoCodec):
 		problem(w, http.StatusNotAcceptable, "no_media", "no codec in common: H.264 (constrained baseline) or VP8, and Opus")
 	case errors.Is(err, sfu.ErrBadSDP):
-		problem(w, http.StatusUnprocessableEntity, string(shop.CodeBadInput), "this session description cannot be used")
+		problem(w, http.StatusUnprocessableEntity, string(refusal.CodeBadInput), "this session description cannot be used")
 	case errors.Is(err, sfu.ErrNoLayer):
-		problem(w, http.StatusUnprocessableEntity, string(shop.CodeBadInput), "there is no such layer")
+		problem(w, http.StatusUnprocessableEntity, string(refusal.CodeBadInput), "there is no such layer")
 	case errors.Is(err, sfu.ErrClosed):
-		problem(w, http.StatusNotFound, string(shop.CodeNotFound), "this session has ended")
+		problem(w, http.StatusNotFound, string(refusal.CodeNotFound), "this session has ended")
 	default:
 		s.cfg.Log.Error("media request was not handled", "error", err)
-		problem(w, http.StatusInternalServerError, string(shop.CodeInternal), "something went wrong on our side")
+		problem(w, http.StatusInternalServerError, string(refusal.CodeInternal), "something went wrong on our side")
 	}
 }

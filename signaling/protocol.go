@@ -1,5 +1,7 @@
 package signaling
 
+import "shopcast/shop"
+
 // call is one row of the protocol: what a client may ask, on which faces, and what comes back.
 type call struct {
 	t     string
@@ -29,10 +31,17 @@ func calls() []call {
 		{"chat.delete", []Face{studio, desk}, ChatRef{}, Nothing{}, "Removes a line everywhere; a desk only in its own rooms."},
 		{"cart.set", viewer, CartSet{}, Cart{}, "Sets a quantity in the bag."},
 		{"cart.remove", viewer, SKURef{}, Cart{}, "Takes a product out of the bag."},
+		{"checkout.quote", viewer, QuoteAsk{}, Quote{}, "What the order would cost, and the ways to ship it."},
 		{"checkout.place", viewer, CheckoutPlace{}, Order{}, "Places the order and reserves the stock for 15 minutes."},
 		{"order.pay", viewer, OrderPay{}, Order{}, "Starts another payment of a reserved order."},
 		{"order.cancel", watchers, OrderRef{}, Order{}, "Gives the reserved stock back."},
 		{"order.confirm", hq, OrderRef{}, Order{}, "HQ has received a manual payment."},
+		{"order.ship", hq, OrderShip{}, Order{}, "A parcel is on its way."},
+		{"order.deliver", hq, OrderRef{}, Order{}, "All of the order has arrived; its commission waits out the hold."},
+		{"order.refund", hq, OrderRefund{}, Order{}, "Gives money back, with the commission on it."},
+		{"order.reassign", hq, OrderReassign{}, Order{}, "HQ's correction of whose the order is."},
+		{"order.explain", []Face{studio, desk}, OrderRef{}, shop.Explanation{}, "Why the order is whose it is; a desk sees its own money only."},
+		{"share.join", viewer, Nothing{}, Share{}, "Makes the viewer a sharer of the room."},
 		{"show.start", hq, ShowStart{}, ShowInfo{}, "Opens the doors."},
 		{"show.end", hq, Nothing{}, ShowInfo{}, "Ends the show for every room."},
 		{"product.save", hq, ProductSave{}, Product{}, "Makes or changes a product."},

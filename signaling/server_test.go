@@ -118,7 +118,7 @@ func (st *stand) furnish() {
 			st.rooms["hq"] = room
 		}
 	}
-	st.product, err = st.shop.SaveProduct(ctx, st.owner, shop.ProductCmd{Key: newKey(), Title: "Cream", PriceMinor: 19900, AddStock: 10})
+	st.product, err = st.shop.SaveSimple(ctx, st.owner, shop.SimpleCmd{Key: newKey(), Title: "Cream", PriceMinor: 19900, AddStock: 10})
 	must(t, err)
 	st.product, err = st.shop.SetShelf(ctx, st.owner, st.product.ID, true)
 	must(t, err)
@@ -376,8 +376,8 @@ func TestServer_BadMessages(t *testing.T) {
 	}
 	p, _ = st.enter("lin")
 	p.wantError("nonsense", Nothing{}, "unknown_type")
-	p.wantError("cart.set", map[string]any{"sku": st.product.SKU, "qty": "many"}, "bad_message")
-	p.wantError("cart.set", map[string]any{"sku": st.product.SKU, "qty": 1.5}, "bad_message")
+	p.wantError("cart.set", map[string]any{"sku": st.product.First().SKU, "qty": "many"}, "bad_message")
+	p.wantError("cart.set", map[string]any{"sku": st.product.First().SKU, "qty": 1.5}, "bad_message")
 	p.wantError("show.end", Nothing{}, "forbidden")
 	t.Run("oversized", func(t *testing.T) {
 		p, _ := st.enter("lin")

@@ -10,7 +10,7 @@ import (
 func place(st *stand, qty int64) CheckoutPlace {
 	return CheckoutPlace{
 		Key:   newKey(),
-		Lines: []CheckoutLine{{SKU: string(st.product.SKU), Qty: qty, UnitMinor: st.product.PriceMinor}},
+		Lines: []CheckoutLine{{SKU: string(st.product.First().SKU), Qty: qty, UnitMinor: st.product.First().PriceMinor}},
 		Name:  "Mei", Phone: "+8613800138000", Address: "1 Long Street", Provider: "manual",
 	}
 }
@@ -72,7 +72,7 @@ func TestServer_OrderBelongsToTheRoomOfTheTicket(t *testing.T) {
 
 	buyer.wantError("checkout.place", map[string]any{"key": newKey(), "distributor": "wang", "lines": []any{}}, "bad_message")
 	var order Order
-	buyer.mustCall("cart.set", CartSet{SKU: string(st.product.SKU), Qty: 2}, nil)
+	buyer.mustCall("cart.set", CartSet{SKU: string(st.product.First().SKU), Qty: 2}, nil)
 	cmd := place(st, 2)
 	buyer.mustCall("checkout.place", cmd, &order)
 	if order.State != "reserved" || order.TotalMinor != 39800 || order.Distributor != "lin" || order.CommissionMinor != 0 {
@@ -147,7 +147,7 @@ func TestServer_CheckoutRefusals(t *testing.T) {
 			p.wantError("checkout.place", cmd, tc.code)
 		})
 	}
-	if got := st.shop.Products()[0].Stock; got.Available != 10 || got.Reserved != 0 {
+	if got := st.shop.Products()[0].First().Stock; got.Available != 10 || got.Reserved != 0 {
 		t.Errorf("a refusal moved stock: %+v", got)
 	}
 	if _, err := st.shop.EndShow(t.Context(), st.owner); err != nil {
@@ -205,7 +205,7 @@ func TestServer_WatchingQualifiesAVisit(t *testing.T) {
 	p, _ := st.enter("lin")
 	p.wantError("playing", Playing{Media: "none"}, "not_found")
 	// Putting something into the bag is an interaction: the viewer is lin's from now on.
-	p.mustCall("cart.set", CartSet{SKU: string(st.product.SKU), Qty: 1}, nil)
+	p.mustCall("cart.set", CartSet{SKU: string(st.product.First().SKU), Qty: 1}, nil)
 	var order Order
 	p.mustCall("checkout.place", place(st, 1), &order)
 	stored, ok := st.shop.OrderByID(shop.OrderID(order.ID))

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"shopcast/shop"
+	"shopcast/shop/belong"
 )
 
 func showStart(ctx context.Context, c *client, in ShowStart) (ShowInfo, error) {
@@ -17,7 +18,7 @@ func showEnd(ctx context.Context, c *client, _ Nothing) (ShowInfo, error) {
 }
 
 func productSave(ctx context.Context, c *client, in ProductSave) (Product, error) {
-	product, err := c.server.cfg.Shop.SaveProduct(ctx, c.actor, shop.ProductCmd{
+	product, err := c.server.cfg.Shop.SaveSimple(ctx, c.actor, shop.SimpleCmd{
 		ID: shop.ProductID(in.ID), Key: in.Key, Title: in.Title, Description: in.Description,
 		Picture: shop.PictureID(in.Picture), PriceMinor: in.PriceMinor, AddStock: in.AddStock,
 	})
@@ -50,7 +51,7 @@ func distributorCreate(ctx context.Context, c *client, in DistributorCreate) (Di
 }
 
 func distributorSet(ctx context.Context, c *client, in DistributorSet) (DistributorInfo, error) {
-	d, err := c.server.cfg.Shop.SetDistributor(ctx, c.actor, shop.DistributorID(in.ID), shop.DistributorState(in.State), in.RateBP)
+	d, err := c.server.cfg.Shop.SetDistributor(ctx, c.actor, shop.DistributorID(in.ID), belong.DistributorState(in.State), in.RateBP)
 	if err != nil {
 		return DistributorInfo{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"reflect"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -14,19 +15,29 @@ import (
 type news struct {
 	stage  bool
 	rooms  map[shop.RoomID]struct{}
-	stock  map[shop.SKU]struct{}
+	stock  map[shop.ProductID]struct{}
 	totals map[shop.DistributorID]struct{}
 	lines  []ChatLine
 }
+
+// How often counts of stock go out: at most five times a second, and less often the more
+// pages hear them, so that a sale to thousands leaves the machine to the buyers.
+const (
+	stockEvery = 200 * time.Millisecond
+	stockCost  = 50 * time.Microsecond // per page
+)
 
 // tick sends what has gathered. All of it may be dropped by a slow client: the
 // next tick or the next Welcome brings newer numbers.
 func (h *hub) tick() {
 	h.mu.Lock()
-	n := news{stage: h.stageDirty, rooms: h.dirtyRooms, stock: h.dirtyStock, totals: h.dirtyTotals, lines: h.chat.takePending()}
+	n := news{stage: h.stageDirty, rooms: h.dirtyRooms, totals: h.dirtyTotals, lines: h.chat.takePending()}
+	if now := h.server.cfg.Now(); len(h.dirtyStock) > 0 && !now.Before(h.stockAt) {
+		n.stock, h.dirtyStock = h.dirtyStock, map[shop.ProductID]struct{}{}
+		h.stockAt = now.Add(max(stockEvery, time.Duration(len(h.all))*stockCost))
+	}
 	h.stageDirty = false
 	h.dirtyRooms = map[shop.RoomID]struct{}{}
-	h.dirtyStock = map[shop.SKU]struct{}{}
 	h.dirtyTotals = map[shop.DistributorID]struct{}{}
 	h.mu.Unlock()
 
@@ -101,14 +112,14 @@ func (h *hub) tickPresence(rooms map[shop.RoomID]struct{}) {
 	}
 }
 
-func (h *hub) tickStock(stock map[shop.SKU]struct{}) {
+func (h *hub) tickStock(stock map[shop.ProductID]struct{}) {
 	if len(stock) == 0 {
 		return
 	}
 	type pair struct{ public, full *websocket.PreparedMessage }
 	var pairs []pair
-	for _, product := range h.server.cfg.Shop.Products() {
-		if _, ok := stock[product.SKU]; ok && product.OnShelf {
+	for name := range stock {
+		if product, ok := h.server.cfg.Shop.ProductByID(name); ok && product.OnShelf {
 			pairs = append(pairs, pair{
 				preparePush("product", wireProduct(&product, false)),
 				preparePush("product", wireProduct(&product, true)),

@@ -4,6 +4,7 @@ import (
 	"shopcast/sfu"
 	"shopcast/shop"
 	"shopcast/shop/money"
+	"shopcast/shop/order"
 )
 
 // views turns the shop's documents into what a face may see of them.
@@ -48,7 +49,7 @@ func (v views) distributorName(id shop.DistributorID) string {
 
 func (v views) distributor(d *shop.Distributor) DistributorInfo {
 	return DistributorInfo{
-		ID: string(d.ID), Name: d.Name, State: string(d.State), RateBP: d.RateBP,
+		ID: string(d.ID), Name: d.Name, State: string(d.State), RateBP: v.s.cfg.Shop.RateOf(*d),
 		Totals: wireTotals(v.s.cfg.Shop.TotalsOf(d.ID)),
 	}
 }
@@ -83,28 +84,37 @@ func (v views) orders(orders []shop.Order, face Face) []Order {
 
 // order shows an order to a face: HQ sees all, the buyer no commission. Orders for a
 // desk come in masked (shop.Order.Masked).
-func (v views) order(order *shop.Order, face Face) Order {
-	room, _ := v.s.cfg.Shop.RoomByID(order.Room)
+func (v views) order(o *shop.Order, face Face) Order {
+	room, _ := v.s.cfg.Shop.RoomByID(o.Room)
 	out := Order{
-		ID: string(order.ID), State: string(order.State), PaymentState: string(order.PaymentState),
-		Provider: order.Provider, Lines: make([]OrderLine, 0, len(order.Lines)),
-		TotalMinor: order.TotalMinor, PlacedMS: order.PlacedAt, PayByMS: order.PayBy, PaidMS: order.PaidAt,
-		Room: room.Name, Distributor: v.distributorName(order.Attribution.Distributor),
-	}
-	for _, line := range order.Lines {
-		out.Lines = append(out.Lines, OrderLine{
-			SKU: string(line.SKU), Title: line.Title, Qty: line.Qty, UnitMinor: line.UnitMinor, NetMinor: line.NetMinor,
-		})
+		ID: string(o.ID), State: string(o.State), PaymentState: string(o.PaymentState),
+		FulfillmentState: string(o.FulfillmentState), Provider: o.Provider, Lines: wireLines(o.Lines),
+		DiscountMinor: o.DiscountMinor, ShippingMinor: o.ShippingMinor, TaxMinor: o.TaxMinor,
+		TaxInclusive: o.TaxInclusive, TotalMinor: o.TotalMinor, RefundedMinor: o.RefundedMinor(),
+		Coupon: o.CouponCode, Shipping: o.ShippingName, Shipments: append([]order.Shipment{}, o.Shipments...),
+		Late: o.Late, PlacedMS: o.PlacedAt, PayByMS: o.PayBy, PaidMS: o.PaidAt,
+		Room: room.Name, Distributor: v.distributorName(o.Attribution.Distributor),
 	}
 	switch face {
 	case FaceRoom:
-		out.Buyer, out.Phone, out.Email, out.Address = order.Contact.Name, order.Contact.Phone, order.Contact.Email, order.Address
-		out.PayURL = v.s.cfg.Shop.PayURL(*order)
+		out.Buyer, out.Phone, out.Email, out.Address = o.Contact.Name, o.Contact.Phone, o.Contact.Email, o.Address
+		out.PayURL, out.PageURL = v.s.cfg.Shop.PayURL(*o), v.s.cfg.BaseURL+v.s.cfg.Shop.OrderPath(o)
 	case FaceStudio, FaceDesk:
-		out.DistributorID = string(order.Attribution.Distributor)
-		out.Reason = order.Attribution.Reason
-		out.CommissionMinor = order.CommissionMinor(order.Attribution.Distributor)
-		out.Buyer, out.Phone, out.Email, out.Address = order.Contact.Name, order.Contact.Phone, order.Contact.Email, order.Address
+		out.DistributorID = string(o.Attribution.Distributor)
+		out.Reason = o.Attribution.Reason
+		out.CommissionMinor = o.CommissionMinor(string(o.Attribution.Distributor))
+		out.Buyer, out.Phone, out.Email, out.Address = o.Contact.Name, o.Contact.Phone, o.Contact.Email, o.Address
+	}
+	return out
+}
+
+func wireLines(lines []order.Line) []OrderLine {
+	out := make([]OrderLine, 0, len(lines))
+	for _, l := range lines {
+		out = append(out, OrderLine{
+			SKU: string(l.SKU), Title: l.Title, Variant: l.Variant, Qty: l.Qty, UnitMinor: l.UnitMinor,
+			DiscountMinor: l.DiscountMinor, NetMinor: l.NetMinor, RefundedQty: l.RefundedQty + l.RefundingQty,
+		})
 	}
 	return out
 }
@@ -118,17 +128,39 @@ func wireShow(show *shop.Show) ShowInfo {
 
 func wireProduct(p *shop.Product, full bool) Product {
 	out := Product{
-		ID: string(p.ID), SKU: string(p.SKU), Number: p.Number, Title: p.Title, Description: p.Description,
-		PriceMinor: p.PriceMinor, Available: p.Stock.Available, OnShelf: p.OnShelf,
+		ID: string(p.ID), Number: p.Number, Title: p.Title, Description: p.Description, OnShelf: p.OnShelf,
+		Variants: make([]Variant, 0, len(p.Items)),
 	}
-	if p.Picture != "" {
-		out.Picture = "/pictures/" + string(p.Picture)
+	if len(p.Pictures) > 0 {
+		out.Picture = picturePath(p.Pictures[0])
 	}
-	if full {
-		out.Reserved, out.Sold = p.Stock.Reserved, p.Stock.Sold
+	for _, item := range p.Items {
+		v := wireVariant(&item, full)
+		out.Variants = append(out.Variants, v)
+		out.Available += v.Available
+		out.Reserved += v.Reserved
+		out.Sold += v.Sold
 	}
+	first := p.First()
+	out.SKU, out.PriceMinor = string(first.SKU), first.PriceMinor
 	return out
 }
+
+func wireVariant(item *shop.Item, full bool) Variant {
+	v := Variant{
+		SKU: string(item.SKU), Name: item.Name(), PriceMinor: item.PriceMinor, ListMinor: item.ListMinor,
+		Offer: string(item.Offer), ClosesMS: item.ClosesAt, Available: item.Left,
+	}
+	if item.Picture != "" {
+		v.Picture = picturePath(item.Picture)
+	}
+	if full {
+		v.Available, v.Reserved, v.Sold = item.Stock.Available, item.Stock.Reserved, item.Stock.Sold
+	}
+	return v
+}
+
+func picturePath(name shop.PictureID) string { return "/pictures/" + string(name) }
 
 func wireCart(cart *shop.Cart) Cart {
 	out := Cart{Lines: make([]CartLine, 0, len(cart.Lines))}

@@ -10,6 +10,7 @@ import (
 
 	"shopcast/sfu"
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // counterOfferFor is how long a player may take to answer an offer of ours. The
@@ -97,7 +98,7 @@ func videoLine(sdp string) int {
 func (s *Server) pathRoom(w http.ResponseWriter, r *http.Request) (shop.Room, bool) {
 	room, ok := s.cfg.Shop.RoomBySlug(r.PathValue("room"))
 	if !ok {
-		problem(w, http.StatusNotFound, string(shop.CodeNotFound), "there is no such room")
+		problem(w, http.StatusNotFound, string(refusal.CodeNotFound), "there is no such room")
 	}
 	return room, ok
 }
@@ -138,7 +139,7 @@ func (s *Server) patchWhep(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if viewer.Answered() {
-		problem(w, http.StatusConflict, string(shop.CodeConflict), "this session needs no answer any more")
+		problem(w, http.StatusConflict, string(refusal.CodeConflict), "this session needs no answer any more")
 		return
 	}
 	if err := viewer.Answer(in.text); err != nil {
@@ -159,7 +160,7 @@ func (s *Server) deleteWhep(w http.ResponseWriter, r *http.Request) {
 func (s *Server) pathViewer(w http.ResponseWriter, r *http.Request) (*sfu.Viewer, bool) {
 	viewer, ok := s.cfg.Stage.Viewer(r.PathValue("session"))
 	if !ok || viewer.Room() != r.PathValue("room") {
-		problem(w, http.StatusNotFound, string(shop.CodeNotFound), "there is no such session")
+		problem(w, http.StatusNotFound, string(refusal.CodeNotFound), "there is no such session")
 		return nil, false
 	}
 	return viewer, true

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"shopcast/sfu"
-	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // Bounds of the event streams. A stream that is being read counts as a socket of its
@@ -189,13 +189,13 @@ func (s *Server) createEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if err := json.Unmarshal([]byte(in.text), &wants); err != nil {
-			problem(w, http.StatusBadRequest, string(shop.CodeBadInput), `events are a JSON array such as ["layers", "viewercount"]`)
+			problem(w, http.StatusBadRequest, string(refusal.CodeBadInput), `events are a JSON array such as ["layers", "viewercount"]`)
 			return
 		}
 	}
 	stream := newEventStream(r, viewer, rand.Text(), wants)
 	if !s.events.add(stream) {
-		problem(w, http.StatusConflict, string(shop.CodeConflict), "a session has at most "+strconv.Itoa(maxStreams)+" event streams")
+		problem(w, http.StatusConflict, string(refusal.CodeConflict), "a session has at most "+strconv.Itoa(maxStreams)+" event streams")
 		return
 	}
 	w.Header().Set("Location", "/whep/"+viewer.Room()+"/"+viewer.ID()+"/sse/"+stream.id)
@@ -225,7 +225,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		ok = s.events.add(stream)
 	}
 	if !ok {
-		problem(w, http.StatusNotFound, string(shop.CodeNotFound), "there is no such event stream")
+		problem(w, http.StatusNotFound, string(refusal.CodeNotFound), "there is no such event stream")
 		return
 	}
 	addr := s.clientAddr(r)
@@ -371,7 +371,7 @@ func (s *Server) deleteEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	stream, ok := s.events.find(viewer.ID(), r.PathValue("stream"))
 	if !ok {
-		problem(w, http.StatusNotFound, string(shop.CodeNotFound), "there is no such event stream")
+		problem(w, http.StatusNotFound, string(refusal.CodeNotFound), "there is no such event stream")
 		return
 	}
 	s.events.remove(stream)

@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"shopcast/sfu"
-	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // layerChoice is what a player asks for (WHEP video layer selection). A layer has
@@ -32,7 +32,7 @@ func (s *Server) chooseLayer(w http.ResponseWriter, r *http.Request) {
 	}
 	var choice layerChoice
 	if err := json.Unmarshal([]byte(in.text), &choice); err != nil {
-		problem(w, http.StatusBadRequest, string(shop.CodeBadInput), "a choice is a JSON object such as {\"encodingId\": \"low\"}")
+		problem(w, http.StatusBadRequest, string(refusal.CodeBadInput), "a choice is a JSON object such as {\"encodingId\": \"low\"}")
 		return
 	}
 	id, err := choice.among(s.cfg.Stage.State().Layers)

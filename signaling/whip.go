@@ -9,6 +9,7 @@ import (
 
 	"shopcast/sfu"
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // serveWhip takes a publisher (RFC 9725 §4.2). The bearer token is a stage key or
@@ -28,7 +29,7 @@ func (s *Server) serveWhip(w http.ResponseWriter, r *http.Request) {
 	}
 	standby, err := strconv.ParseBool(cmp.Or(r.URL.Query().Get("standby"), "0"))
 	if err != nil {
-		problem(w, http.StatusBadRequest, string(shop.CodeBadInput), "standby is 1 or 0")
+		problem(w, http.StatusBadRequest, string(refusal.CodeBadInput), "standby is 1 or 0")
 		return
 	}
 	if s.isClosed() {
@@ -60,9 +61,9 @@ func (s *Server) publisher(w http.ResponseWriter, r *http.Request) (shop.Publish
 	switch known := shop.AsError(err); {
 	case err == nil:
 		return who, true
-	case known.Code == shop.CodeForbidden:
+	case known.Code == refusal.CodeForbidden:
 		problem(w, http.StatusForbidden, string(known.Code), known.Message)
-	case known.Code == shop.CodeInternal:
+	case known.Code == refusal.CodeInternal:
 		s.cfg.Log.Error("stage key was not checked", "error", err)
 		problem(w, http.StatusInternalServerError, string(known.Code), known.Message)
 	default:
@@ -74,7 +75,7 @@ func (s *Server) publisher(w http.ResponseWriter, r *http.Request) (shop.Publish
 // unauthorized answers 401; fault is what RFC 6750 §3.1 says of a token that was brought.
 func unauthorized(w http.ResponseWriter, fault, detail string) {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="stage"`+fault)
-	problem(w, http.StatusUnauthorized, string(shop.CodeUnauthorized), detail)
+	problem(w, http.StatusUnauthorized, string(refusal.CodeUnauthorized), detail)
 }
 
 // ownPublisher finds the session a request names and checks that the bearer is the
@@ -86,11 +87,11 @@ func (s *Server) ownPublisher(w http.ResponseWriter, r *http.Request) (*sfu.Publ
 	}
 	publisher, ok := s.cfg.Stage.Publisher(r.PathValue("session"))
 	if !ok {
-		problem(w, http.StatusNotFound, string(shop.CodeNotFound), "there is no such session")
+		problem(w, http.StatusNotFound, string(refusal.CodeNotFound), "there is no such session")
 		return nil, false
 	}
 	if publisher.Key() != who.Key {
-		problem(w, http.StatusForbidden, string(shop.CodeForbidden), "this session was made with another key")
+		problem(w, http.StatusForbidden, string(refusal.CodeForbidden), "this session was made with another key")
 		return nil, false
 	}
 	return publisher, true

@@ -55,7 +55,7 @@ const (
 	PayoutPrepared     Type = "payout.prepared"    // books.Payout, as the two below
 	PayoutSent         Type = "payout.sent"
 	PayoutFailed       Type = "payout.failed"
-	HookChanged        Type = "hook.changed"   // shop.Hook, without its secret
+	HookChanged        Type = "hook.changed"   // hook.Hook, without its secret
 	AccessChanged      Type = "access.changed" // only a note: links, keys and sessions made, used or revoked
 	Imported           Type = "imported"       // only a note: what came from a file
 )

@@ -6,6 +6,8 @@
 package seal
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -111,4 +113,37 @@ func OpaqueKey(token string) []byte {
 // IsOpaque says whether a text could be a token with the prefix at all.
 func IsOpaque(token, prefix string) bool {
 	return strings.HasPrefix(token, prefix) && len(token) <= MaxTokenBytes
+}
+
+// Encrypt hides a text so that only the holder of the secret can read it (AES-256-GCM,
+// a random nonce before the text).
+func (k Secret) Encrypt(purpose Purpose, text []byte) []byte {
+	aead := k.cipher(purpose)
+	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
+	_, _ = rand.Read(nonce) // never fails: the runtime ends the program first
+	return aead.Seal(nonce, nonce, text, nil)
+}
+
+// Decrypt returns the text of what Encrypt made for the same purpose.
+func (k Secret) Decrypt(purpose Purpose, hidden []byte) ([]byte, bool) {
+	aead := k.cipher(purpose)
+	if len(hidden) < aead.NonceSize() {
+		return nil, false
+	}
+	text, err := aead.Open(nil, hidden[:aead.NonceSize()], hidden[aead.NonceSize():], nil)
+	return text, err == nil
+}
+
+func (k Secret) cipher(purpose Purpose) cipher.AEAD {
+	own := hmac.New(sha256.New, k[:])
+	own.Write([]byte("encrypt " + purpose))
+	block, err := aes.NewCipher(own.Sum(nil))
+	if err != nil {
+		panic("seal: a 32-byte key was refused: " + err.Error())
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic("seal: AES was refused: " + err.Error())
+	}
+	return aead
 }
