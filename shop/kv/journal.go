@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -80,10 +81,14 @@ type Journal struct {
 
 // call is one call of Do.
 type call struct {
-	by   string
-	run  func(*Command) error
-	done chan error // holds one, so that the writer never waits for a caller that left
+	by    string
+	run   func(*Command) error
+	done  chan error  // holds one, so that the writer never waits for a caller that left
+	taken atomic.Bool // by the writer, or by its caller who left
 }
+
+// take reports whether the call was still to be had.
+func (c *call) take() bool { return c.taken.CompareAndSwap(false, true) }
 
 // OpenJournal brings the index up to the log and starts the writer. Close stops it.
 func OpenJournal(cfg JournalConfig) *Journal {
@@ -112,7 +117,8 @@ func (j *Journal) Close() {
 func (j *Journal) Waiting() int { return len(j.queue) }
 
 // Do hands a command to the writer and waits for its result: nil when everything
-// it wrote is on the disk. When ctx ends first, the command may still take effect.
+// it wrote is on the disk. When ctx ends before its turn, the command is not run; one
+// that has begun is waited for, since it may be writing what its caller reads.
 func (j *Journal) Do(ctx context.Context, by string, run func(*Command) error) error {
 	c := &call{by: by, run: run, done: make(chan error, 1)}
 	select {
@@ -129,15 +135,22 @@ func (j *Journal) Do(ctx context.Context, by string, run func(*Command) error) e
 	case err := <-c.done:
 		return err
 	case <-ctx.Done():
-		return ctx.Err()
+		if c.take() {
+			return ctx.Err()
+		}
 	case <-j.ended:
-		return c.lastWord()
 	}
+	return c.lastWord(j.ended)
 }
 
-// lastWord is the result of a command whose writer has ended: its answer when it
-// was still served.
-func (c *call) lastWord() error {
+// lastWord waits for the result of a command, or for the end of a writer that will not
+// serve it any more.
+func (c *call) lastWord(ended <-chan struct{}) error {
+	select {
+	case err := <-c.done:
+		return err
+	case <-ended:
+	}
 	select {
 	case err := <-c.done:
 		return err

@@ -2,6 +2,7 @@ package kv
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -132,6 +133,9 @@ func (w *work) guard(c *call, t *Command) (err error) {
 			err = fmt.Errorf("run command: panic: %v", fault)
 		}
 	}()
+	if !c.take() {
+		return context.Canceled // its caller has left and reads no answer
+	}
 	err = c.run(t)
 	if t.err != nil { // an unreadable document; whatever the command made of it is void
 		return t.err
