@@ -77,6 +77,7 @@ func createRace(b bench) {
 	intents := make([]pay.Intent, 8)
 	var all sync.WaitGroup
 	for i := range intents {
+		// waited for below
 		all.Go(func() { intents[i], _ = b.create(req) })
 	}
 	all.Wait()
@@ -225,6 +226,7 @@ func refundRace(b bench) {
 	req := b.refundRequest(ref, "1", 200) // eight of these would fit
 	var all sync.WaitGroup
 	for range 8 {
+		// waited for below
 		all.Go(func() {
 			_, _ = sure(b.t, func(ctx context.Context) (pay.RefundStatus, error) { return b.Provider.Refund(ctx, req) })
 		})
