@@ -1,5 +1,5 @@
-# make run | test | build | generate | bench-media | lint | fmt. Everything a target needs beyond
-# Go, Node and npm it brings itself.
+# make run | test | build | generate | bench-media | bench-shop | soak-shop | soak-crash | lint | fmt.
+# Everything a target needs beyond Go, Node and npm it brings itself.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -11,7 +11,7 @@ tool     = go tool -modfile=tools.mod
 web_src := $(shell find web/src web/locale web/build.mjs web/package.json web/tsconfig.json -type f 2>/dev/null)
 npm_ci   = npm ci --no-audit --no-fund --loglevel=error
 
-.PHONY: help run demo build test lint fmt generate bench-media check-go check-web test-go test-web test-e2e tools clean
+.PHONY: help run demo build test lint fmt generate bench-media bench-shop soak-shop soak-crash check-go check-web test-go test-web test-e2e tools clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,15 @@ generate: tools ## Renew what is generated: protocol.ts and the tables of docs/p
 
 bench-media: tools ## Measure the media engine beside a plain relay and beside the floor (10 minutes)
 	@scripts/bench-media.sh
+
+bench-shop: tools ## Measure the shop engine beside plain database transactions (half an hour, 20 GB)
+	@scripts/bench-shop.sh $(ARGS)
+
+soak-shop: tools ## Run random histories against the model: CHECKS=10000000, SEED
+	@scripts/soak-shop.sh $(or $(CHECKS),10000000) $(SEED)
+
+soak-crash: tools ## Kill the shop under load, KILLS=1000 times, and check the books each time
+	@scripts/soak-crash.sh $(KILLS)
 
 lint: tools web/node_modules/.package-lock.json ## Run the slower linters too: golangci-lint, deadcode
 	@scripts/check.sh
