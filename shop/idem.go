@@ -25,12 +25,12 @@ type request struct {
 	hash [hashSize]byte
 }
 
-// newRequest checks the key: a ULID in its one spelling. The hash is over the body,
+// newRequest checks the key, a ULID in its one spelling. The hash is over the body,
 // so that the same key with another body is told apart.
 func newRequest(kind, key string, body any) (request, error) {
-	parsed, err := ulid.ParseStrict(key)
-	if err != nil || parsed.String() != key {
-		return request{}, refusal.Field(refusal.CodeBadInput, "key", "the key must be a ULID")
+	parsed, err := parseKey(key)
+	if err != nil {
+		return request{}, err
 	}
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -38,6 +38,14 @@ func newRequest(kind, key string, body any) (request, error) {
 	}
 	sum := sha256.Sum256(append([]byte(kind+"\x00"), raw...))
 	return request{key: parsed, hash: [hashSize]byte(sum[:hashSize])}, nil
+}
+
+func parseKey(key string) (ulid.ULID, error) {
+	parsed, err := ulid.ParseStrict(key)
+	if err != nil || parsed.String() != key {
+		return ulid.ULID{}, refusal.Field(refusal.CodeBadInput, "key", "the key must be a ULID")
+	}
+	return parsed, nil
 }
 
 // at is where the key of an actor is kept: by time first, so that new keys go to the
@@ -48,8 +56,8 @@ func (q request) at(actor Actor) []byte {
 }
 
 // isKnown says that the actor has used the key before.
-func (s *Shop) isKnown(actor Actor, req request) (known bool) {
-	s.view(func(r *records) { known = r.Get(bucketIdem, req.at(actor)) != nil })
+func (s *Shop) isKnown(actor Actor, key ulid.ULID) (known bool) {
+	s.view(func(r *records) { known = r.Get(bucketIdem, request{key: key}.at(actor)) != nil })
 	return known
 }
 
