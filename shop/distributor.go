@@ -153,7 +153,7 @@ type BrandCmd struct {
 // were placed under. The currency stays: amounts that are booked are in it.
 func (s *Shop) SaveBrand(ctx context.Context, actor Actor, cmd BrandCmd) (Brand, error) {
 	var b Brand
-	if err := actor.mustBe(RoleOwner, RoleSystem); err != nil {
+	if err := actor.mayFor(access.ScopeWriteMoney); err != nil {
 		return b, err
 	}
 	err := s.do(ctx, actor, func(t *txn) error {
@@ -183,7 +183,7 @@ func checkProgram(b Brand) error {
 		return err
 	}
 	if err := b.Program.Commission.Check(); err != nil {
-		return refusal.Field(refusal.CodeBadInput, "commission", err.Error())
+		return err
 	}
 	if b.Tax.BP < 0 || b.Tax.BP > 10_000 || b.Program.MinPayoutMinor < 0 {
 		return refusal.Field(refusal.CodeBadInput, "tax", "a rule of the program is out of range")

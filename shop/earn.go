@@ -76,7 +76,7 @@ func (t *txn) changeRule(rule commission.Rule, version int64) (commission.Rule, 
 
 func (t *txn) saveRules(rules []commission.Rule, changed commission.Rule) error {
 	if err := changed.Check(t.brand().Program.Commission); err != nil {
-		return refusal.Field(refusal.CodeBadInput, "rule", err.Error())
+		return err
 	}
 	put(t, bucketMeta, []byte(metaRules), rules)
 	t.log(event.RuleChanged, &changed, "")

@@ -44,7 +44,7 @@ var rights = map[string]right{
 	"ReturnParked":   scoped(access.ScopeRefund),
 	"Explain":        scoped(access.ScopeReadOrders, RoleDistributor),
 
-	"StartShow": forHQ, "EndShow": forHQ, "PinProduct": forHQ, "SaveBrand": forHQ, "RotateRoomKey": forHQ,
+	"StartShow": forHQ, "EndShow": forHQ, "PinProduct": forHQ, "RotateRoomKey": forHQ,
 	"CreateStageKey": forHQ, "RevokeStageKey": forHQ, "CreateToken": forHQ, "RevokeToken": forHQ,
 	"SignStageTicket": {roles: []Role{RoleOwner}},
 	"CreateStaff":     {roles: []Role{RoleSystem}},
@@ -61,7 +61,7 @@ var rights = map[string]right{
 	"CreateSignInLink": scoped(access.ScopeWriteDistributors), "SetSharer": scoped(access.ScopeWriteDistributors),
 	"BindImported": scoped(access.ScopeWriteDistributors),
 
-	"SaveRule": scoped(access.ScopeWriteMoney), "CloseStatements": scoped(access.ScopeWriteMoney),
+	"SaveBrand": scoped(access.ScopeWriteMoney), "SaveRule": scoped(access.ScopeWriteMoney), "CloseStatements": scoped(access.ScopeWriteMoney),
 	"PreparePayouts": scoped(access.ScopeWriteMoney), "PayoutSent": scoped(access.ScopeWriteMoney),
 	"PayoutFailed": scoped(access.ScopeWriteMoney), "WriteOff": scoped(access.ScopeWriteMoney),
 
