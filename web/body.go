@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // bodyTime and pictureTime are how long a body may take to arrive.
@@ -24,7 +25,7 @@ func readJSON[T any](w http.ResponseWriter, r *http.Request) (T, error) {
 	var zero T
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" {
-		return zero, &shop.Error{Code: shop.CodeBadInput, Message: "the body must be application/json"}
+		return zero, &shop.Error{Code: refusal.CodeBadInput, Message: "the body must be application/json"}
 	}
 	defer hurry(w, bodyTime)()
 	return decodeJSON[T](http.MaxBytesReader(w, r.Body, bodyLimit))
@@ -56,11 +57,11 @@ func decodeJSON[T any](body io.Reader) (T, error) {
 func bodyError(err error) error {
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
-		return &shop.Error{Code: shop.CodeTooLarge, Message: "the body is too long"}
+		return &shop.Error{Code: refusal.CodeTooLarge, Message: "the body is too long"}
 	}
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) && kind.Field != "" {
-		return &shop.Error{Code: shop.CodeBadInput, Field: kind.Field, Message: "the field is of the wrong type"}
+		return &shop.Error{Code: refusal.CodeBadInput, Field: kind.Field, Message: "the field is of the wrong type"}
 	}
-	return &shop.Error{Code: shop.CodeBadInput, Message: "the body is not the JSON this call expects"}
+	return &shop.Error{Code: refusal.CodeBadInput, Message: "the body is not the JSON this call expects"}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"shopcast/shop"
+	"shopcast/shop/id"
 	"shopcast/shop/money"
 )
 
@@ -56,6 +57,21 @@ type bootProduct struct {
 	Reserved    int64          `json:"reserved"` // the studio's business: always 0 here
 	Sold        int64          `json:"sold"`     // likewise
 	OnShelf     bool           `json:"on_shelf"`
+	Variants    []bootVariant  `json:"variants"`
+}
+
+// bootVariant is what the socket calls a Variant.
+type bootVariant struct {
+	SKU        shop.SKU   `json:"sku"`
+	Name       string     `json:"name"`
+	Picture    string     `json:"picture"`
+	PriceMinor int64      `json:"price_minor"`
+	ListMinor  int64      `json:"list_minor"`
+	Offer      id.OfferID `json:"offer"`
+	ClosesMS   int64      `json:"closes_ms"`
+	Available  int64      `json:"available"`
+	Reserved   int64      `json:"reserved"` // 0 outside the studio
+	Sold       int64      `json:"sold"`     // likewise
 }
 
 // bootOf is what every face's data island begins with.
@@ -83,13 +99,28 @@ func (s *Site) onShelf() []bootProduct {
 			continue
 		}
 		out = append(out, bootProduct{
-			ID: p.ID, SKU: p.SKU, Number: p.Number, Title: p.Title, Description: p.Description,
-			Picture: picturePath(p.Picture), PriceMinor: p.PriceMinor, Available: p.Stock.Available,
-			OnShelf: true,
+			ID: p.ID, SKU: p.First().SKU, Number: p.Number, Title: p.Title, Description: p.Description,
+			Picture: picturePath(cover(p)), PriceMinor: p.First().PriceMinor, OnShelf: true,
 		})
+		made := &out[len(out)-1]
+		for _, item := range p.Items {
+			made.Available += item.Left
+			made.Variants = append(made.Variants, bootVariant{
+				SKU: item.SKU, Name: item.Name(), Picture: picturePath(item.Picture), PriceMinor: item.PriceMinor,
+				ListMinor: item.ListMinor, Offer: item.Offer, ClosesMS: item.ClosesAt, Available: item.Left,
+			})
+		}
 	}
 	slices.SortFunc(out, func(a, b bootProduct) int { return a.Number - b.Number })
 	return out
+}
+
+// cover is a product's first picture, or none.
+func cover(p shop.Product) shop.PictureID {
+	if len(p.Pictures) == 0 {
+		return ""
+	}
+	return p.Pictures[0]
 }
 
 func picturePath(id shop.PictureID) string {

@@ -10,48 +10,59 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // limiterSize bounds the addresses one limiter remembers, about 2 MB of them.
 const limiterSize = 10_000
 
 // limiter counts tries per address: IPv4 whole, IPv6 by its /64, which is what one
-// household gets. Addresses beyond limiterSize share one budget until others have
-// been quiet long enough to be forgotten.
-type limiter struct {
+// household gets.
+type limiter struct{ *budgets[netip.Prefix] }
+
+// budgets counts tries per whatever K names. Those beyond limiterSize share one
+// budget until others have been quiet long enough to be forgotten.
+type budgets[K comparable] struct {
 	// static after construction
 	every time.Duration // one try is given back per this
 	burst int
 	now   func() time.Time
 
 	mu       sync.Mutex // guards the fields below
-	peers    map[netip.Prefix]*peer
-	overflow *rate.Limiter // of all addresses the table has no room for
+	peers    map[K]*peer
+	overflow *rate.Limiter // of all the table has no room for
 	swept    time.Time
 }
 
-// peer is one address's budget.
+// peer is one budget.
 type peer struct {
 	budget *rate.Limiter
 	seen   time.Time
 }
 
 func newLimiter(every time.Duration, burst int, now func() time.Time) *limiter {
-	return &limiter{
+	return &limiter{newBudgets[netip.Prefix](every, burst, now)}
+}
+
+func newBudgets[K comparable](every time.Duration, burst int, now func() time.Time) *budgets[K] {
+	return &budgets[K]{
 		every: every, burst: burst, now: now,
-		peers:    make(map[netip.Prefix]*peer),
+		peers:    make(map[K]*peer),
 		overflow: rate.NewLimiter(rate.Every(every), burst),
 	}
 }
 
 // wait takes one try from the address's budget and returns 0, or how long the
 // address has to wait for its next.
-func (l *limiter) wait(addr netip.Addr) time.Duration {
+func (l *limiter) wait(addr netip.Addr) time.Duration { return l.take(household(addr)) }
+
+// take takes one try from the budget of key and returns 0, or how long to wait for
+// the next.
+func (l *budgets[K]) take(key K) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	reservation := l.budget(household(addr), now).ReserveN(now, 1)
+	reservation := l.budget(key, now).ReserveN(now, 1)
 	delay := reservation.DelayFrom(now)
 	if delay > 0 {
 		reservation.CancelAt(now)
@@ -59,8 +70,8 @@ func (l *limiter) wait(addr netip.Addr) time.Duration {
 	return delay
 }
 
-// budget finds or makes the address's budget. The caller holds mu.
-func (l *limiter) budget(key netip.Prefix, now time.Time) *rate.Limiter {
+// budget finds or makes the budget of key. The caller holds mu.
+func (l *budgets[K]) budget(key K, now time.Time) *rate.Limiter {
 	if p := l.peers[key]; p != nil {
 		p.seen = now
 		return p.budget
@@ -76,9 +87,9 @@ func (l *limiter) budget(key netip.Prefix, now time.Time) *rate.Limiter {
 	return p.budget
 }
 
-// sweep forgets addresses whose budget is full again, at most once a second, so
-// that a flood of new addresses does not make every request walk the table.
-func (l *limiter) sweep(now time.Time) {
+// sweep forgets those whose budget is full again, at most once a second, so that a
+// flood of new ones does not make every request walk the table.
+func (l *budgets[K]) sweep(now time.Time) {
 	if now.Sub(l.swept) < time.Second {
 		return
 	}
@@ -101,6 +112,24 @@ func household(addr netip.Addr) netip.Prefix {
 	return prefix
 }
 
+// network is the neighbourhood a request came from, to tell a crowd of made-up viewers
+// by. A private address is a proxy's or a test's and says nothing of the viewer.
+func (s *Site) network(r *http.Request) string {
+	addr := s.address(r).Unmap().WithZone("")
+	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
+		return ""
+	}
+	bits := 24
+	if addr.Is6() {
+		bits = 48
+	}
+	prefix, err := addr.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return prefix.String()
+}
+
 func peerAddress(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -115,7 +144,12 @@ func (s *Site) tooMany(w http.ResponseWriter, r *http.Request, l *limiter) bool 
 	if delay <= 0 {
 		return false
 	}
-	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
-	s.fail(w, r, &shop.Error{Code: shop.CodeRateLimited, Message: "too many tries from this address; wait a little"})
+	s.fail(w, r, slowDown(w, delay))
 	return true
+}
+
+// slowDown tells when to come back, in whole seconds.
+func slowDown(w http.ResponseWriter, delay time.Duration) error {
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
+	return refusal.New(refusal.CodeRateLimited, "too many requests; wait a little")
 }

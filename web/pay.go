@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -8,6 +9,9 @@ import (
 	"time"
 
 	"shopcast/shop"
+	"shopcast/shop/order"
+	"shopcast/shop/pay"
+	"shopcast/shop/refusal"
 )
 
 // demoProvider is the name of the payment provider this page plays.
@@ -38,20 +42,20 @@ func (s *Site) payPage(w http.ResponseWriter, r *http.Request) {
 	s.showPayment(w, r, shop.PaymentID(r.PathValue("payment")), r.URL.Query().Get("s"))
 }
 
-func (s *Site) showPayment(w http.ResponseWriter, r *http.Request, id shop.PaymentID, sig string) {
-	order, room, err := s.shop.PaymentOrder(id, sig)
+func (s *Site) showPayment(w http.ResponseWriter, r *http.Request, name shop.PaymentID, sig string) {
+	bought, room, err := s.shop.PaymentOrder(name, sig)
 	if err != nil {
 		s.rejectFor(w, r, err)
 		return
 	}
 	p := s.newPage(r, "pay", "pay")
 	view := payView{
-		Payment: string(id), Sig: sig, Order: string(order.ID), State: payState(order, id),
-		PayBy: order.PayBy, Left: timeLeft(s.now(), order.PayBy),
-		Total: price(order.TotalMinor, order.Currency), Room: room.Name, Back: s.shop.RoomPath(room),
+		Payment: string(name), Sig: sig, Order: string(bought.ID), State: payState(bought, name),
+		PayBy: bought.PayBy, Left: timeLeft(s.now(), bought.PayBy),
+		Total: price(bought.TotalMinor, bought.Currency), Room: room.Name, Back: s.shop.RoomPath(room),
 	}
-	for _, line := range order.Lines {
-		view.Lines = append(view.Lines, payLine{Title: line.Title, Qty: line.Qty, Net: price(line.NetMinor, order.Currency)})
+	for _, line := range bought.Lines {
+		view.Lines = append(view.Lines, payLine{Title: line.Title, Qty: line.Qty, Net: price(line.NetMinor, bought.Currency)})
 	}
 	p.View = view
 	p.Private = true
@@ -61,13 +65,13 @@ func (s *Site) showPayment(w http.ResponseWriter, r *http.Request, id shop.Payme
 
 // payState is what the buyer can still do here. A payment that a later one has
 // replaced is closed, though the order may wait for the later one.
-func payState(order shop.Order, id shop.PaymentID) string {
+func payState(bought shop.Order, name shop.PaymentID) string {
 	switch {
-	case order.State == shop.OrderPaid:
+	case bought.IsPaid():
 		return "paid"
-	case order.State != shop.OrderReserved || order.Payment != id:
+	case bought.State != order.Reserved || bought.Payment != name:
 		return "closed"
-	case order.PaymentState == shop.PaymentFailed:
+	case bought.PaymentState == order.PaymentFailed:
 		return "declined"
 	}
 	return "open"
@@ -91,14 +95,14 @@ func (s *Site) pay(w http.ResponseWriter, r *http.Request) {
 	}
 	action := r.PostForm.Get("action")
 	if action != "approve" && action != "decline" {
-		s.rejectFor(w, r, &shop.Error{Code: shop.CodeBadInput, Field: "action", Message: "approve or decline"})
+		s.rejectFor(w, r, &shop.Error{Code: refusal.CodeBadInput, Field: "action", Message: "approve or decline"})
 		return
 	}
-	id, sig := shop.PaymentID(r.PathValue("payment")), r.PostForm.Get("s")
-	order, _, err := s.shop.PaymentOrder(id, sig)
+	name, sig := shop.PaymentID(r.PathValue("payment")), r.PostForm.Get("s")
+	bought, _, err := s.shop.PaymentOrder(name, sig)
 	// What this provider has decided, or the shop has closed, an old page cannot reopen.
-	if err == nil && payState(order, id) == "open" {
-		err = s.settle(r, order, id, action == "approve")
+	if err == nil && payState(bought, name) == "open" {
+		err = s.settle(r, bought, name, action == "approve")
 	}
 	if err != nil {
 		s.rejectFor(w, r, err)
@@ -110,12 +114,19 @@ func (s *Site) pay(w http.ResponseWriter, r *http.Request) {
 
 // settle tells the shop what the provider decided. An order that has moved on in
 // the meantime is no error to the buyer: the page shows how it stands.
-func (s *Site) settle(r *http.Request, order shop.Order, id shop.PaymentID, captured bool) error {
-	_, err := s.shop.SettlePayment(r.Context(), shop.ProviderActor(demoProvider), shop.Settlement{
-		Payment: id, Captured: captured, AmountMinor: order.TotalMinor, Currency: order.Currency,
-		Ref: demoProvider + "_" + string(id),
-	})
-	movedOn := []shop.Code{shop.CodeNotPayable, shop.CodeConflict, shop.CodeOutOfStock}
+func (s *Site) settle(r *http.Request, bought shop.Order, name shop.PaymentID, captured bool) error {
+	status := pay.Status{State: pay.StateFailed, AmountMinor: bought.TotalMinor, Currency: bought.Currency}
+	decide := s.demo.Decline
+	if captured {
+		status.State, decide = pay.StateCaptured, s.demo.Approve
+	}
+	// A payment from before a restart is not known to the demo any more; the shop's
+	// books must not suffer from that.
+	if err := decide(string(name)); err != nil && !errors.Is(err, pay.ErrUnknown) {
+		return &shop.Error{Code: refusal.CodeNotPayable, Message: "this payment is closed"}
+	}
+	_, err := s.shop.SettlePayment(r.Context(), shop.ProviderActor(demoProvider), name, status)
+	movedOn := []refusal.Code{refusal.CodeNotPayable, refusal.CodeConflict, refusal.CodeOutOfStock}
 	if err != nil && slices.Contains(movedOn, shop.AsError(err).Code) {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 const (
@@ -36,11 +37,11 @@ type pictureAnswer struct {
 func (s *Site) upload(w http.ResponseWriter, r *http.Request) {
 	actor, ok := s.actor(r)
 	if !ok {
-		s.fail(w, r, &shop.Error{Code: shop.CodeUnauthorized, Message: "sign in first"})
+		s.fail(w, r, &shop.Error{Code: refusal.CodeUnauthorized, Message: "sign in first"})
 		return
 	}
 	if actor.Role != shop.RoleOwner {
-		s.fail(w, r, &shop.Error{Code: shop.CodeForbidden, Message: "only HQ uploads pictures"})
+		s.fail(w, r, &shop.Error{Code: refusal.CodeForbidden, Message: "only HQ uploads pictures"})
 		return
 	}
 	arrived := hurry(w, pictureTime)
@@ -82,7 +83,7 @@ func (s *Site) redraw(ctx context.Context, raw []byte) ([]byte, error) {
 	case s.pictures <- struct{}{}:
 		defer func() { <-s.pictures }()
 	case <-ctx.Done():
-		return nil, &shop.Error{Code: shop.CodeBusy, Message: "other pictures are being read; try again"}
+		return nil, &shop.Error{Code: refusal.CodeBusy, Message: "other pictures are being read; try again"}
 	}
 	return redraw(raw)
 }

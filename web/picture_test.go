@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 func (b *browser) upload(raw []byte) *httptest.ResponseRecorder {
@@ -95,7 +96,7 @@ func TestPictures_TwoAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // the caller does not wait for a slot any more
 	_, err := h.site.redraw(ctx, encoded(t, "png", drawn(4)))
-	if shop.AsError(err).Code != shop.CodeBusy {
+	if shop.AsError(err).Code != refusal.CodeBusy {
 		t.Errorf("a third picture: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 // problem is an error as RFC 9457 tells it. Code is stable and is what a script
@@ -21,35 +22,44 @@ type problem struct {
 }
 
 // statuses is the one table from the shop's codes to HTTP.
-var statuses = map[shop.Code]int{
-	shop.CodeBadInput:       http.StatusBadRequest,
-	shop.CodeBadQuantity:    http.StatusUnprocessableEntity,
-	shop.CodeUnauthorized:   http.StatusUnauthorized,
-	shop.CodeForbidden:      http.StatusForbidden,
-	shop.CodeNotFound:       http.StatusNotFound,
-	shop.CodeBadToken:       http.StatusUnauthorized,
-	shop.CodeExpiredToken:   http.StatusUnauthorized,
-	shop.CodeUsedToken:      http.StatusGone,
-	shop.CodeShowNotStarted: http.StatusConflict,
-	shop.CodeShowEnded:      http.StatusConflict,
-	shop.CodeShowLive:       http.StatusConflict,
-	shop.CodeOutOfStock:     http.StatusConflict,
-	shop.CodePriceChanged:   http.StatusConflict,
-	shop.CodeOffShelf:       http.StatusConflict,
-	shop.CodeCartEmpty:      http.StatusUnprocessableEntity,
-	shop.CodeCartFull:       http.StatusUnprocessableEntity,
-	shop.CodeConflict:       http.StatusConflict,
-	shop.CodeTaken:          http.StatusConflict,
-	shop.CodeNotPayable:     http.StatusConflict,
-	shop.CodeNoProvider:     http.StatusUnprocessableEntity,
-	shop.CodeRateLimited:    http.StatusTooManyRequests,
-	shop.CodeBusy:           http.StatusServiceUnavailable,
-	shop.CodeTooLarge:       http.StatusRequestEntityTooLarge,
-	shop.CodeInternal:       http.StatusInternalServerError,
+var statuses = map[refusal.Code]int{
+	refusal.CodeBadInput:        http.StatusBadRequest,
+	refusal.CodeBadQuantity:     http.StatusUnprocessableEntity,
+	refusal.CodeUnauthorized:    http.StatusUnauthorized,
+	refusal.CodeForbidden:       http.StatusForbidden,
+	refusal.CodeNotFound:        http.StatusNotFound,
+	refusal.CodeBadToken:        http.StatusUnauthorized,
+	refusal.CodeExpiredToken:    http.StatusUnauthorized,
+	refusal.CodeUsedToken:       http.StatusGone,
+	refusal.CodeShowNotStarted:  http.StatusConflict,
+	refusal.CodeShowEnded:       http.StatusConflict,
+	refusal.CodeShowLive:        http.StatusConflict,
+	refusal.CodeOutOfStock:      http.StatusConflict,
+	refusal.CodePriceChanged:    http.StatusConflict,
+	refusal.CodeOfferClosed:     http.StatusConflict,
+	refusal.CodeLimitReached:    http.StatusConflict,
+	refusal.CodeOffShelf:        http.StatusConflict,
+	refusal.CodeCartEmpty:       http.StatusUnprocessableEntity,
+	refusal.CodeCartFull:        http.StatusUnprocessableEntity,
+	refusal.CodeCouponInvalid:   http.StatusUnprocessableEntity,
+	refusal.CodeCouponUsed:      http.StatusConflict,
+	refusal.CodeShippingUnknown: http.StatusUnprocessableEntity,
+	refusal.CodeConflict:        http.StatusConflict,
+	refusal.CodeStale:           http.StatusPreconditionFailed,
+	refusal.CodeTaken:           http.StatusConflict,
+	refusal.CodeNotPayable:      http.StatusConflict,
+	refusal.CodeNotRefundable:   http.StatusConflict,
+	refusal.CodeBalanceTooLow:   http.StatusConflict,
+	refusal.CodeNoProvider:      http.StatusUnprocessableEntity,
+	refusal.CodeProviderFailed:  http.StatusBadGateway,
+	refusal.CodeRateLimited:     http.StatusTooManyRequests,
+	refusal.CodeBusy:            http.StatusServiceUnavailable,
+	refusal.CodeTooLarge:        http.StatusRequestEntityTooLarge,
+	refusal.CodeInternal:        http.StatusInternalServerError,
 }
 
 // statusOf is the HTTP status of a code; one that is not in the table is our fault.
-func statusOf(code shop.Code) int {
+func statusOf(code refusal.Code) int {
 	if status, ok := statuses[code]; ok {
 		return status
 	}
@@ -76,7 +86,7 @@ func (s *Site) problemOf(r *http.Request, err error) problem {
 	known := shop.AsError(err)
 	p := plainProblem(statusOf(known.Code))
 	p.Code, p.Detail, p.Field = string(known.Code), known.Message, known.Field
-	if known.Code == shop.CodeInternal && r.Context().Err() == nil {
+	if known.Code == refusal.CodeInternal && r.Context().Err() == nil {
 		// The pattern, not the path: paths carry tokens.
 		s.log.Error("request failed", slog.String("route", r.Pattern), slog.Any("err", err))
 	}

@@ -75,10 +75,27 @@ func (s *Site) shareImage(r *http.Request, view roomView) string {
 	return s.link(r, picture)
 }
 
+// spoken leads from a sharer's code, as it is said aloud, to the room with their link.
+// Codes are short enough to guess, so an address may not try many.
+func (s *Site) spoken(w http.ResponseWriter, r *http.Request) {
+	if delay := s.codes.wait(s.address(r)); delay > 0 {
+		s.rejectFor(w, r, slowDown(w, delay))
+		return
+	}
+	sharer, ok := s.shop.SharerByCode(r.PathValue("code"))
+	if !ok {
+		s.reject(w, r, false, http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store") // the link can be taken back, and the code stays
+	http.Redirect(w, r, s.shop.SharePath(sharer), http.StatusFound)
+}
+
 // openVisit asks the shop for a visit and keeps who the viewer is in their browser.
 func (s *Site) openVisit(w http.ResponseWriter, r *http.Request, slug, token string) (shop.Visit, error) {
 	visit, err := s.shop.OpenVisit(shop.VisitRequest{
 		Slug: slug, RoomToken: token, ViewerCookie: s.cookie(r, "sc_v"), Origin: s.Origin(r),
+		Session: s.SessionFrom(r), Agent: r.UserAgent(), Network: s.network(r),
 	})
 	if err != nil {
 		return shop.Visit{}, err

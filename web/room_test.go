@@ -200,7 +200,7 @@ func TestRoom_Preview(t *testing.T) {
 		}
 		id, err := h.shop.SavePicture(t.Context(), owner, raw)
 		if err == nil {
-			_, err = h.shop.SaveProduct(t.Context(), owner, shop.ProductCmd{ID: p.ID, Title: p.Title, PriceMinor: 100, Picture: id})
+			_, err = h.shop.SaveSimple(t.Context(), owner, shop.SimpleCmd{ID: p.ID, Title: p.Title, PriceMinor: 100, Picture: id})
 		}
 		if err == nil && i == 1 {
 			_, err = h.shop.PinProduct(t.Context(), owner, p.ID)

@@ -29,7 +29,7 @@ func post(path string, h http.HandlerFunc) route {
 
 // routes is everything this package answers. /ws, /whip and /whep are not here.
 func (s *Site) routes() []route {
-	return []route{
+	pages := []route{
 		get("/{$}", s.landing),
 		get("/r/{slug}", s.room),
 		get("/r/{slug}/{token}", s.room),
@@ -37,6 +37,8 @@ func (s *Site) routes() []route {
 		post("/visit", s.visit),
 		get("/studio", s.studio),
 		get("/desk", s.desk),
+		get("/desk/export", s.deskExport),
+		get("/s/{code}", s.spoken),
 		get("/signin", s.signInPage),
 		get("/setup", s.setupPage),
 		post("/api/setup", s.setup),
@@ -45,9 +47,9 @@ func (s *Site) routes() []route {
 		post("/api/signout", s.signOut),
 		post("/api/pictures", s.upload),
 		get("/pictures/{id}", s.picture),
-		{path: "/pay/demo/{payment}", methods: map[string]http.HandlerFunc{
-			http.MethodGet: s.payPage, http.MethodPost: s.pay,
-		}},
+		get("/o/{order}", s.orderPage),
+		get("/o/{order}/receipt", s.receipt),
+		post("/hooks/{provider}", s.hook),
 		get("/assets/{name...}", s.asset),
 		get("/icon.svg", s.icon),
 		get("/robots.txt", s.robots),
@@ -55,6 +57,12 @@ func (s *Site) routes() []route {
 		{path: "/api/", forCode: true},
 		{path: "/"},
 	}
+	if s.demo != nil {
+		pages = append(pages, route{path: "/pay/demo/{payment}", methods: map[string]http.HandlerFunc{
+			http.MethodGet: s.payPage, http.MethodPost: s.pay,
+		}})
+	}
+	return append(pages, s.apiRoutes()...)
 }
 
 // Register adds every route of this package to the mux, and one for all paths
@@ -130,7 +138,7 @@ func (s *Site) health(w http.ResponseWriter, _ *http.Request) {
 func (s *Site) robots(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age=3600")
-	_, _ = w.Write([]byte("User-agent: *\nDisallow: /studio\nDisallow: /desk\nDisallow: /setup\nDisallow: /signin\nDisallow: /pay\nDisallow: /api\n"))
+	_, _ = w.Write([]byte("User-agent: *\nDisallow: /studio\nDisallow: /desk\nDisallow: /setup\nDisallow: /signin\nDisallow: /pay\nDisallow: /o/\nDisallow: /s/\nDisallow: /hooks\nDisallow: /api\n"))
 }
 
 // iconSVG is a play triangle on a rounded tile.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 const (
@@ -162,7 +163,7 @@ func (s *Site) signInLink(w http.ResponseWriter, r *http.Request) {
 // signOut ends the session, also where it is only in this browser any more.
 func (s *Site) signOut(w http.ResponseWriter, r *http.Request) {
 	if token := s.SessionFrom(r); token != "" {
-		if err := s.shop.SignOut(r.Context(), token); err != nil && shop.AsError(err).Code == shop.CodeInternal {
+		if err := s.shop.SignOut(r.Context(), token); err != nil && shop.AsError(err).Code == refusal.CodeInternal {
 			s.fail(w, r, err)
 			return
 		}

@@ -30,11 +30,12 @@ const hostile = `</script><img src=x onerror=alert(1)>"'&`
 
 // house is a real shop in a temporary directory behind a Site.
 type house struct {
-	t       *testing.T
+	t       testing.TB
 	shop    *shop.Shop
 	site    *Site
 	handler http.Handler
 	clock   *wall
+	till    *demo.Provider
 }
 
 // wall is a clock several goroutines read.
@@ -60,11 +61,12 @@ type options struct {
 	brand string // default "Lin & Sons"; "-" leaves the store without one
 	dist  fs.FS
 	site  Config // PublicURL, Secure, Log
+	also  []pay.Provider
 }
 
-func newHouse(t *testing.T, o options) *house {
+func newHouse(t testing.TB, o options) *house {
 	t.Helper()
-	h := &house{t: t, clock: &wall{at: time.Now()}}
+	h := &house{t: t, clock: &wall{at: time.Now()}, till: demo.New()}
 	brand := shop.Brand{Name: "Lin & Sons", Currency: "CNY"}
 	switch o.brand {
 	case "":
@@ -76,7 +78,7 @@ func newHouse(t *testing.T, o options) *house {
 	var err error
 	h.shop, err = shop.Open(shop.Config{
 		Dir: t.TempDir(), Now: h.clock.now, BrandDefault: brand,
-		Providers: []pay.Provider{manual.New(), demo.New()},
+		Providers: append([]pay.Provider{manual.New(), h.till}, o.also...),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +92,8 @@ func newHouse(t *testing.T, o options) *house {
 		}
 	})
 	cfg := o.site
-	cfg.Shop, cfg.Now, cfg.Dist = h.shop, h.clock.now, o.dist
+	cfg.DistributorExport, cfg.Export = h.distributorExport, h.brandExport
+	cfg.Shop, cfg.Now, cfg.Dist, cfg.Demo = h.shop, h.clock.now, o.dist, h.till
 	if cfg.Dist == nil {
 		cfg.Dist = testDist()
 	}
@@ -218,7 +221,7 @@ func (h *house) distributor(owner shop.Actor, name, slug string) (shop.Distribut
 // product puts something on the shelf.
 func (h *house) product(owner shop.Actor, title string, priceMinor, stock int64) shop.Product {
 	h.t.Helper()
-	p, err := h.shop.SaveProduct(h.t.Context(), owner, shop.ProductCmd{
+	p, err := h.shop.SaveSimple(h.t.Context(), owner, shop.SimpleCmd{
 		Key: ulid.Make().String(), Title: title, PriceMinor: priceMinor, AddStock: stock,
 	})
 	if err == nil {
@@ -233,7 +236,7 @@ func (h *house) product(owner shop.Actor, title string, priceMinor, stock int64)
 var bootScript = regexp.MustCompile(`(?s)<script type="application/json" id="boot">(.*?)</script>`)
 
 // bootOf is the data island of a page, as a browser reads it.
-func bootOf(t *testing.T, page string) boot {
+func bootOf(t testing.TB, page string) boot {
 	t.Helper()
 	found := bootScript.FindAllStringSubmatch(page, -1)
 	if len(found) != 1 {
@@ -247,7 +250,7 @@ func bootOf(t *testing.T, page string) boot {
 }
 
 // wantProblem checks an RFC 9457 answer.
-func wantProblem(t *testing.T, what string, w *httptest.ResponseRecorder, status int, code string) {
+func wantProblem(t testing.TB, what string, w *httptest.ResponseRecorder, status int, code string) {
 	t.Helper()
 	var p problem
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Header().Get("Content-Type") != "application/problem+json" {
@@ -260,7 +263,7 @@ func wantProblem(t *testing.T, what string, w *httptest.ResponseRecorder, status
 }
 
 // wantPage checks a page's status and that it holds the texts, as a reader sees them.
-func wantPage(t *testing.T, what string, w *httptest.ResponseRecorder, status int, texts ...string) {
+func wantPage(t testing.TB, what string, w *httptest.ResponseRecorder, status int, texts ...string) {
 	t.Helper()
 	if w.Code != status || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
 		t.Errorf("%s: %d %s, want a page with %d: %.300s", what, w.Code, w.Header().Get("Content-Type"), status, w.Body)
@@ -273,7 +276,7 @@ func wantPage(t *testing.T, what string, w *httptest.ResponseRecorder, status in
 	}
 }
 
-func wantRedirect(t *testing.T, what string, w *httptest.ResponseRecorder, to string) {
+func wantRedirect(t testing.TB, what string, w *httptest.ResponseRecorder, to string) {
 	t.Helper()
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != to {
 		t.Errorf("%s: %d to %q, want 303 to %q", what, w.Code, w.Header().Get("Location"), to)

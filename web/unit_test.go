@@ -21,6 +21,7 @@ import (
 	"rsc.io/qr"
 
 	"shopcast/shop"
+	"shopcast/shop/refusal"
 )
 
 func TestLanguage(t *testing.T) {
@@ -186,43 +187,26 @@ func TestLimiter_ManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestStatuses(t *testing.T) {
-	for _, code := range []shop.Code{
-		shop.CodeBadInput, shop.CodeBadQuantity, shop.CodeUnauthorized, shop.CodeForbidden, shop.CodeNotFound,
-		shop.CodeBadToken, shop.CodeExpiredToken, shop.CodeUsedToken, shop.CodeShowNotStarted, shop.CodeShowEnded,
-		shop.CodeShowLive, shop.CodeOutOfStock, shop.CodePriceChanged, shop.CodeOffShelf, shop.CodeCartEmpty,
-		shop.CodeCartFull, shop.CodeConflict, shop.CodeTaken, shop.CodeNotPayable, shop.CodeNoProvider,
-		shop.CodeRateLimited, shop.CodeBusy, shop.CodeTooLarge, shop.CodeInternal,
-	} {
-		if _, ok := statuses[code]; !ok {
-			t.Errorf("%s has no status", code)
-		}
-	}
-	if got := statusOf("nonsense"); got != 500 {
-		t.Errorf("unknown code is %d", got)
-	}
-}
-
 func TestDecodeJSON(t *testing.T) {
 	long := `{"name":"` + strings.Repeat("a", bodyLimit) + `"}`
 	for _, tc := range []struct {
 		name, body string
-		want       shop.Code
+		want       refusal.Code
 		field      string
 	}{
 		{"good", `{"name":"a","password":"b"}`, "", ""},
 		{"space after", `{"name":"a"}` + " \n", "", ""},
-		{"empty", ``, shop.CodeBadInput, ""},
-		{"unknown field", `{"name":"a","distributor":"dst_1"}`, shop.CodeBadInput, ""},
-		{"two values", `{"name":"a"}{"name":"b"}`, shop.CodeBadInput, ""},
-		{"rubbish after", `{"name":"a"}}`, shop.CodeBadInput, ""},
-		{"array", `[]`, shop.CodeBadInput, ""},
-		{"wrong type", `{"name":7}`, shop.CodeBadInput, "name"},
-		{"huge number", `{"name":1e400}`, shop.CodeBadInput, "name"},
-		{"deep", strings.Repeat("[", 4000), shop.CodeBadInput, ""},
-		{"cut", `{"name":"a`, shop.CodeBadInput, ""},
-		{"long", long, shop.CodeTooLarge, ""},
-		{"long after", `{"name":"a"}` + strings.Repeat(" ", bodyLimit), shop.CodeTooLarge, ""},
+		{"empty", ``, refusal.CodeBadInput, ""},
+		{"unknown field", `{"name":"a","distributor":"dst_1"}`, refusal.CodeBadInput, ""},
+		{"two values", `{"name":"a"}{"name":"b"}`, refusal.CodeBadInput, ""},
+		{"rubbish after", `{"name":"a"}}`, refusal.CodeBadInput, ""},
+		{"array", `[]`, refusal.CodeBadInput, ""},
+		{"wrong type", `{"name":7}`, refusal.CodeBadInput, "name"},
+		{"huge number", `{"name":1e400}`, refusal.CodeBadInput, "name"},
+		{"deep", strings.Repeat("[", 4000), refusal.CodeBadInput, ""},
+		{"cut", `{"name":"a`, refusal.CodeBadInput, ""},
+		{"long", long, refusal.CodeTooLarge, ""},
+		{"long after", `{"name":"a"}` + strings.Repeat(" ", bodyLimit), refusal.CodeTooLarge, ""},
 	} {
 		r := httptest.NewRequest("POST", "/", strings.NewReader(tc.body))
 		r.Header.Set("Content-Type", "application/json; charset=utf-8")
@@ -240,7 +224,7 @@ func TestDecodeJSON(t *testing.T) {
 	for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", ";;"} {
 		r := httptest.NewRequest("POST", "/", strings.NewReader(`{}`))
 		r.Header.Set("Content-Type", kind)
-		if _, err := readJSON[signInBody](httptest.NewRecorder(), r); shop.AsError(err).Code != shop.CodeBadInput {
+		if _, err := readJSON[signInBody](httptest.NewRecorder(), r); shop.AsError(err).Code != refusal.CodeBadInput {
 			t.Errorf("content type %q: %v", kind, err)
 		}
 	}
@@ -252,7 +236,7 @@ func FuzzDecodeJSON(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		check := func(err error) {
-			if err != nil && shop.AsError(err).Code == shop.CodeInternal {
+			if err != nil && shop.AsError(err).Code == refusal.CodeInternal {
 				t.Errorf("not an error people may see: %v", err)
 			}
 		}

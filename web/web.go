@@ -8,9 +8,11 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -34,6 +36,8 @@ type Config struct {
 	// Address names the peer that rate limits count. Nil: the connection's own address,
 	// which behind a proxy is the proxy's.
 	Address func(*http.Request) netip.Addr
+	// Demo is told what its page decides; nil: there is no such page.
+	Demo DemoTill
 	// Log receives faults; nil discards them.
 	Log *slog.Logger
 	// Now is the clock of rate limits and countdowns; nil is time.Now.
@@ -41,25 +45,46 @@ type Config struct {
 	// Dist holds the built pages (manifest.json and assets); nil is what was embedded
 	// when this binary was built.
 	Dist fs.FS
+	// DistributorExport makes the file of what is a distributor's, and Export that of
+	// all the brand has but secrets. To close a file removes it. Nil: there is none.
+	DistributorExport func(context.Context, shop.DistributorID) (io.ReadCloser, error)
+	Export            func(context.Context) (io.ReadCloser, error)
+}
+
+// DemoTill is the demonstration provider, whose page this package renders.
+type DemoTill interface {
+	Approve(payment string) error
+	Decline(payment string) error
 }
 
 // Site answers HTTP requests. It is static after construction but for its rate
-// limits, picture slots and the remembered HQ room, which guard themselves.
+// limits, picture slots, exports under way and the remembered HQ room, which guard themselves.
 type Site struct {
 	shop      *shop.Shop
 	publicURL *url.URL // nil: from the request
 	secure    bool
 	address   func(*http.Request) netip.Addr
 	log       *slog.Logger
+	demo      DemoTill
 
 	built     *build // nil: this binary has no pages
 	words     *words
 	templates *template.Template
 	crossSite *http.CrossOriginProtection
 
-	signIns  *limiter
-	links    *limiter
-	setups   *limiter
+	signIns *limiter
+	links   *limiter
+	setups  *limiter
+	// apiTokens counts by the id of the token: a program that runs wild slows itself.
+	apiTokens *budgets[string]
+	// deskExports counts by distributor.
+	deskExports *budgets[string]
+	exports     exports
+	codes       *limiter
+
+	distributorExport func(context.Context, shop.DistributorID) (io.ReadCloser, error)
+	brandExport       func(context.Context) (io.ReadCloser, error)
+
 	pictures chan struct{} // one token per picture being decoded
 	hq       hqRoom
 	now      func() time.Time
@@ -71,7 +96,8 @@ func New(cfg Config) (*Site, error) {
 	if cfg.Shop == nil {
 		return nil, errors.New("web needs a shop")
 	}
-	s := &Site{shop: cfg.Shop, secure: cfg.Secure, address: cfg.Address, log: cfg.Log, now: cfg.Now}
+	s := &Site{shop: cfg.Shop, secure: cfg.Secure, address: cfg.Address, log: cfg.Log, now: cfg.Now, demo: cfg.Demo}
+	s.distributorExport, s.brandExport = cfg.DistributorExport, cfg.Export
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -99,6 +125,9 @@ func (s *Site) limits() {
 	s.signIns = newLimiter(5*time.Second, 10, s.now)
 	s.setups = newLimiter(10*time.Second, 10, s.now)
 	s.links = newLimiter(time.Second, 60, s.now) // 256 random bits need no more than a brake on the disk
+	s.apiTokens = newBudgets[string](apiTokenEvery, apiTokenBurst, s.now)
+	s.deskExports = newBudgets[string](time.Minute, 5, s.now)
+	s.codes = newLimiter(6*time.Second, 20, s.now) // of a million codes, 10 a minute can be tried
 	s.pictures = make(chan struct{}, 2)
 }
 
