@@ -24,6 +24,9 @@ function Desk() {
           <div class="desk-lead">
             <Sums />
             <RoomCard />
+            <a class="desk-export" href="/desk/export">
+              {t("desk.export")}
+            </a>
           </div>
           <Orders />
           <DeskChat />

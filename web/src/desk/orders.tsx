@@ -1,12 +1,15 @@
 // The orders that are this distributor's, and why.
 
+import { computed, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { formatNumber, formatTime, shortOrder, t } from "../lib/i18n";
 import type { Order } from "../lib/protocol";
-import { Button, copyText, Empty, Money, OrderBadge } from "../lib/ui";
+import { Button, copyText, Empty, Money, OrderBadge, Sheet } from "../lib/ui";
 import { absolute } from "../lib/work/copy";
+import { Why } from "../lib/work/explain";
 import { orders, rooms } from "../lib/work/live";
-import { itemsOf } from "../lib/work/order";
+import { isPaid, isVoid, itemsOf } from "../lib/work/order";
+import { socket } from "./wire";
 
 /** More than these are behind a button, so that on a phone the chat is not a mile away. */
 const atFirst = 8;
@@ -37,6 +40,7 @@ export function Orders() {
           ))}
         </ul>
       )}
+      <OrderSheet />
       {!all && list.length > atFirst && (
         <Button class="order-all" kind="quiet" icon="down" onClick={() => setAll(true)}>
           {t("desk.orders_all", { n: list.length })}
@@ -47,10 +51,9 @@ export function Orders() {
 }
 
 function Row({ order: o }: { order: Order }) {
-  const void_ = o.state === "expired" || o.state === "cancelled";
   return (
     <li
-      class={`order ${void_ ? "is-void" : ""}`}
+      class={`order ${isVoid(o) ? "is-void" : ""}`}
       data-testid="order-row"
       data-order={o.id}
       data-state={o.state}
@@ -66,7 +69,13 @@ function Row({ order: o }: { order: Order }) {
         <Commission order={o} />
       </div>
       <p class="order-why">
-        <span>{t(`desk.reason_${reasonKey(o.reason)}`)}</span>
+        <button type="button" class="order-ask" onClick={() => showOrder(o.id)} data-testid="order-open">
+          {t(`desk.reason_${reasonKey(o.reason)}`)}
+          <span class="visually-hidden">
+            {" "}
+            · {t("desk.why_mine")} #{shortOrder(o.id)}
+          </span>
+        </button>
         <span class="order-when">
           #{shortOrder(o.id)} ·{" "}
           <time dateTime={new Date(o.placed_ms).toISOString()}>{formatTime(o.placed_ms)}</time>
@@ -78,11 +87,10 @@ function Row({ order: o }: { order: Order }) {
 
 /** Money that may yet come is grey; money that is earned is not; money that will not come is not shown. */
 function Commission({ order: o }: { order: Order }) {
-  if (o.state === "expired" || o.state === "cancelled") return null;
+  if (isVoid(o)) return null;
   return (
-    <span class={`order-commission ${o.state === "paid" ? "is-earned" : ""}`}>
-      {t(o.state === "paid" ? "desk.commission_of" : "desk.commission_if_paid")}{" "}
-      <Money minor={o.commission_minor} />
+    <span class={`order-commission ${isPaid(o) ? "is-earned" : ""}`}>
+      {t(isPaid(o) ? "desk.commission_of" : "desk.commission_if_paid")} <Money minor={o.commission_minor} />
     </span>
   );
 }
@@ -91,4 +99,38 @@ const reasons = ["customer_lock", "touch_lock", "this_visit"] as const;
 
 function reasonKey(reason: string): (typeof reasons)[number] | "other" {
   return reasons.find((r) => r === reason) ?? "other";
+}
+
+// ---- one order: why it is theirs
+
+const shown = signal("");
+const order = computed(() => orders.value.find((o) => o.id === shown.value));
+
+function showOrder(id: string): void {
+  shown.value = id;
+}
+
+function OrderSheet() {
+  const o = order.value;
+  return (
+    <Sheet
+      open={o !== undefined}
+      onClose={() => showOrder("")}
+      title={t("desk.why_mine")}
+      reading
+      class="order-sheet"
+      data-testid="order-sheet"
+      data-order={o?.id}
+    >
+      {o && (
+        <div class="order-detail">
+          <p class="order-states">
+            <strong>{o.buyer}</strong> #{shortOrder(o.id)} <OrderBadge state={o.state} />
+            <Money minor={o.total_minor} class="order-total" />
+          </p>
+          <Why key={o.id} order={o} socket={socket} />
+        </div>
+      )}
+    </Sheet>
+  );
 }

@@ -69,6 +69,7 @@ export interface CheckoutLine {
   sku: string;
   qty: number;
   unit_minor: number;
+  offer?: string;
 }
 
 export interface CheckoutPlace {
@@ -78,6 +79,8 @@ export interface CheckoutPlace {
   phone: string;
   email: string;
   address: string;
+  coupon?: string;
+  shipping?: string;
   provider: string;
 }
 
@@ -116,6 +119,14 @@ export interface DistributorSet {
   id: string;
   state: string;
   rate_bp: number;
+}
+
+export interface Explanation {
+  order: string;
+  currency: string;
+  distributor: string;
+  reason: string;
+  steps: Step[];
 }
 
 export interface Failure {
@@ -157,6 +168,13 @@ export interface MediaWant {
   video: string;
 }
 
+export interface Method {
+  id: string;
+  name: string;
+  price_minor: number;
+  free_over_minor: number;
+}
+
 export interface Nothing {
 }
 
@@ -169,10 +187,21 @@ export interface Order {
   id: string;
   state: string;
   payment_state: string;
+  fulfillment_state: string;
   provider: string;
   pay_url: string;
+  page_url: string;
   lines: OrderLine[];
+  discount_minor: number;
+  shipping_minor: number;
+  tax_minor: number;
+  tax_inclusive: boolean;
   total_minor: number;
+  refunded_minor: number;
+  coupon: string;
+  shipping: string;
+  shipments: Shipment[];
+  late: boolean;
   placed_ms: number;
   pay_by_ms: number;
   paid_ms: number;
@@ -190,9 +219,12 @@ export interface Order {
 export interface OrderLine {
   sku: string;
   title: string;
+  variant: string;
   qty: number;
   unit_minor: number;
+  discount_minor: number;
   net_minor: number;
+  refunded_qty: number;
 }
 
 export interface OrderPay {
@@ -200,8 +232,28 @@ export interface OrderPay {
   provider: string;
 }
 
+export interface OrderReassign {
+  id: string;
+  distributor_id: string;
+  why: string;
+}
+
 export interface OrderRef {
   id: string;
+}
+
+export interface OrderRefund {
+  key: string;
+  id: string;
+  lines: RefundLine[];
+  restock: boolean;
+  reason: string;
+}
+
+export interface OrderShip {
+  id: string;
+  carrier: string;
+  tracking: string;
 }
 
 export interface PinInfo {
@@ -233,6 +285,7 @@ export interface Product {
   reserved: number;
   sold: number;
   on_shelf: boolean;
+  variants: Variant[];
 }
 
 export interface ProductGone {
@@ -256,6 +309,29 @@ export interface ProductSave {
 export interface ProductShelf {
   id: string;
   on: boolean;
+}
+
+export interface Quote {
+  lines: OrderLine[];
+  gross_minor: number;
+  discount_minor: number;
+  shipping_minor: number;
+  tax_minor: number;
+  tax_inclusive: boolean;
+  total_minor: number;
+  shipping: string;
+  methods: Method[];
+}
+
+export interface QuoteAsk {
+  lines: CheckoutLine[];
+  coupon?: string;
+  shipping?: string;
+}
+
+export interface RefundLine {
+  line: number;
+  qty: number;
 }
 
 export interface RoomCreate {
@@ -290,6 +366,20 @@ export interface RoomViewers {
 
 export interface SKURef {
   sku: string;
+}
+
+export interface Share {
+  id: string;
+  link: string;
+  qr: string;
+  code: string;
+}
+
+export interface Shipment {
+  carrier: string;
+  tracking: string;
+  units: number[];
+  at: number;
 }
 
 export interface ShowInfo {
@@ -335,6 +425,30 @@ export interface StageTicketAsk {
   take_over: boolean;
 }
 
+export interface Step {
+  at: number;
+  kind: string;
+  room?: string;
+  distributor?: string;
+  party?: string;
+  role?: string;
+  sharer?: string;
+  binding?: string;
+  stage?: string;
+  until?: number;
+  line?: number;
+  title?: string;
+  rule?: string;
+  rate_bp?: number;
+  fixed_minor?: number;
+  base_minor?: number;
+  amount_minor?: number;
+  why?: string;
+  entry?: string;
+  account?: string;
+  token?: string;
+}
+
 export interface StudioInfo {
   name: string;
   distributors: DistributorInfo[];
@@ -347,6 +461,19 @@ export interface Totals {
   orders: number;
   sales_minor: number;
   commission_minor: number;
+}
+
+export interface Variant {
+  sku: string;
+  name: string;
+  picture: string;
+  price_minor: number;
+  list_minor: number;
+  offer: string;
+  closes_ms: number;
+  available: number;
+  reserved: number;
+  sold: number;
 }
 
 export interface Welcome {
@@ -378,10 +505,17 @@ export interface Calls {
   "chat.delete": { req: ChatRef; res: Nothing };
   "cart.set": { req: CartSet; res: Cart };
   "cart.remove": { req: SKURef; res: Cart };
+  "checkout.quote": { req: QuoteAsk; res: Quote };
   "checkout.place": { req: CheckoutPlace; res: Order };
   "order.pay": { req: OrderPay; res: Order };
   "order.cancel": { req: OrderRef; res: Order };
   "order.confirm": { req: OrderRef; res: Order };
+  "order.ship": { req: OrderShip; res: Order };
+  "order.deliver": { req: OrderRef; res: Order };
+  "order.refund": { req: OrderRefund; res: Order };
+  "order.reassign": { req: OrderReassign; res: Order };
+  "order.explain": { req: OrderRef; res: Explanation };
+  "share.join": { req: Nothing; res: Share };
   "show.start": { req: ShowStart; res: ShowInfo };
   "show.end": { req: Nothing; res: ShowInfo };
   "product.save": { req: ProductSave; res: Product };

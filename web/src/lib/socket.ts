@@ -9,6 +9,7 @@
 // connection broke before its answer came. Everything else fails at once with code
 // "offline". The server sends a full snapshot at every welcome, so nothing is replayed.
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
+import { setServerClock, skewMs } from "./clock";
 import type { Calls, Failure, Hello, PushMessage, Welcome } from "./protocol";
 import { renewSession } from "./session";
 
@@ -84,7 +85,7 @@ class Connection implements Socket {
   readonly state = signal<SocketState>("connecting");
   readonly retryAt = signal(0);
   readonly reason = signal("");
-  readonly clockSkewMs = signal(0);
+  readonly clockSkewMs = skewMs;
 
   private ws: WebSocket | undefined;
   private attempt = 0;
@@ -175,7 +176,7 @@ class Connection implements Socket {
   private onWelcome(welcome: Welcome): void {
     this.attempt = 0;
     this.renewals = 0;
-    this.clockSkewMs.value = welcome.server_ms - Date.now();
+    setServerClock(welcome.server_ms);
     clearTimeout(this.pingTimer);
     this.schedulePing(pingEveryMs);
     batch(() => {

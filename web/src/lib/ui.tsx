@@ -85,6 +85,8 @@ export type SheetProps = Children &
     title: ComponentChildren;
     /** Stays below the scrolling part. */
     footer?: ComponentChildren;
+    /** It is for reading: nothing in it takes the focus, so that the keyboard scrolls the whole. */
+    reading?: boolean;
     class?: string;
   };
 
@@ -92,7 +94,8 @@ export type SheetProps = Children &
  * Sheet is a modal <dialog>: from the bottom on phones, a centred card or side panel
  * on wide screens. The browser keeps the focus inside and gives it back at the end.
  */
-export function Sheet({ open, onClose, title, footer, class: extra = "", children, ...data }: SheetProps) {
+export function Sheet(p: SheetProps) {
+  const { open, onClose, title, footer, reading, class: extra = "", children, ...data } = p;
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => {
@@ -122,7 +125,9 @@ export function Sheet({ open, onClose, title, footer, class: extra = "", childre
             <h2 id={heading}>{title}</h2>
             <IconButton icon="close" label={t("ui.close")} onClick={onClose} />
           </header>
-          <div class="sheet-body">{children}</div>
+          <div class="sheet-body" {...(reading && { tabIndex: 0 })}>
+            {children}
+          </div>
           {footer && <footer class="sheet-foot">{footer}</footer>}
         </div>
       )}
@@ -281,6 +286,8 @@ export function Badge({
 /** OrderBadge says an order's state in its colour. */
 export function OrderBadge({ state }: { state: string }) {
   if (state === "paid") return <Badge kind="good">{t("order.paid")}</Badge>;
+  if (state === "completed") return <Badge kind="good">{t("order.completed")}</Badge>;
+  if (state === "closed") return <Badge>{t("order.closed")}</Badge>;
   if (state === "reserved") return <Badge kind="warn">{t("order.reserved")}</Badge>;
   if (state === "cancelled") return <Badge>{t("order.cancelled")}</Badge>;
   return <Badge>{t("order.expired")}</Badge>;
@@ -294,12 +301,17 @@ type StepperProps = Data & {
   onChange(value: number): void;
 };
 
-/** Stepper is − n +; below min the minus asks to remove by giving min − 1. */
+/** Stepper is − n +; below min the minus asks to remove by giving min − 1, unless min is 0. */
 export function Stepper({ value, min = 1, max = 99, label, onChange, ...data }: StepperProps) {
-  const less = value <= min ? t("ui.remove") : t("ui.less");
+  const removes = value <= min && min > 0;
   return (
     <fieldset class="stepper" aria-label={label} {...data}>
-      <IconButton icon={value <= min ? "trash" : "minus"} label={less} onClick={() => onChange(value - 1)} />
+      <IconButton
+        icon={removes ? "trash" : "minus"}
+        label={t(removes ? "ui.remove" : "ui.less")}
+        disabled={value <= 0}
+        onClick={() => onChange(value - 1)}
+      />
       <output>{value}</output>
       <IconButton
         icon="plus"

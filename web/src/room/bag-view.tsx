@@ -1,15 +1,14 @@
 // Products, bag and orders: one panel with tabs, in a sheet on phones and beside the
-// picture elsewhere. And the card of the product being explained.
+// picture elsewhere.
 import type { ComponentChildren } from "preact";
 import { formatCount, formatDateTime, shortOrder, t } from "../lib/i18n";
-import type { Order, Product } from "../lib/protocol";
-import { Button, Empty, Icon, Money, OrderBadge, Sheet, Stepper } from "../lib/ui";
-import { addToBag, type BagLine, bag, bagCount, bagTotal, inBag, orderable, said, setQuantity } from "./bag";
+import type { Order } from "../lib/protocol";
+import { Button, Empty, Icon, Money, OrderBadge, Sheet } from "../lib/ui";
+import { type BagLine, bag, bagCount, bagTotal, orderable, setQuantity } from "./bag";
 import { openCheckout, showOrder } from "./checkout";
 import { bagOpen, openPanel, type Tab, tab } from "./layout";
-import { orders, pinned, products, show, welcomed } from "./show";
-
-const fewLeft = 20; // from here on the number is in colour
+import { Picture, ProductList, Quantity } from "./product-view";
+import { nameOf, orders, products, show } from "./show";
 
 /** BagSheet is the panel on a phone. */
 export function BagSheet() {
@@ -104,114 +103,6 @@ function Panel() {
   );
 }
 
-// ---- products
-
-function ProductList() {
-  const all = products.value.filter((p) => p.on_shelf || inBag(p.sku) > 0);
-  if (all.length === 0) {
-    return (
-      <Empty icon="bag" title={t("room.products.empty")}>
-        {t("room.products.empty.text")}
-      </Empty>
-    );
-  }
-  const first = pinned.value?.id;
-  const sorted = [...all].sort((a, b) => Number(b.id === first) - Number(a.id === first));
-  return (
-    <ol class="products">
-      {sorted.map((p) => (
-        <ProductRow key={p.id} product={p} explained={p.id === first} />
-      ))}
-    </ol>
-  );
-}
-
-function ProductRow({ product: p, explained }: { product: Product; explained: boolean }) {
-  const gone = isGone(p);
-  return (
-    <li class="product" data-gone={gone} data-explained={explained} data-product={p.id}>
-      <Picture product={p} />
-      <div class="product-words">
-        {explained && <p class="now">{t("room.pinned")}</p>}
-        <h3>{p.title}</h3>
-        {p.description && <p class="product-text">{p.description}</p>}
-        <div class="product-buy">
-          <p>
-            <Money minor={p.price_minor} short class="price" />
-            <Left product={p} />
-          </p>
-          <Take product={p} />
-        </div>
-      </div>
-    </li>
-  );
-}
-
-function Picture({ product: p }: { product: Product }) {
-  return (
-    <div class="picture">
-      {p.picture ? (
-        <img src={p.picture} alt="" width={96} height={96} loading="lazy" decoding="async" />
-      ) : (
-        <Icon name="image" />
-      )}
-      <span class="number">{p.number}</span>
-    </div>
-  );
-}
-
-function isGone(p: Product): boolean {
-  return !p.on_shelf || p.available < 1;
-}
-
-/** What a button says that cannot add; "" when it can. */
-function whyNot(p: Product): string {
-  if (!p.on_shelf) return t("room.off_shelf");
-  if (p.available < 1) return t("room.sold_out");
-  return show.value.state === "ended" ? t("error.show_ended") : "";
-}
-
-function Left({ product: p }: { product: Product }) {
-  if (isGone(p)) return null; // the button's place says so
-  return (
-    <span class="left" data-few={p.available <= fewLeft}>
-      {t("room.left", { n: p.available })}
-    </span>
-  );
-}
-
-function Take({ product: p }: { product: Product }) {
-  const have = inBag(p.sku);
-  const refusal = whyNot(p);
-  if (have > 0) return <Quantity sku={p.sku} qty={have} product={p} />;
-  return (
-    <Button
-      kind={refusal ? "secondary" : "primary"}
-      size="small"
-      class="take"
-      disabled={refusal !== ""}
-      data-testid="product-add"
-      data-product={p.id}
-      aria-label={`${refusal || t("room.add")}: ${p.title}`}
-      onClick={() => addToBag(p)}
-    >
-      {refusal || t("room.add")}
-    </Button>
-  );
-}
-
-function Quantity({ sku, qty, product }: { sku: string; qty: number; product: Product | undefined }) {
-  return (
-    <Stepper
-      label={product?.title ?? sku}
-      value={qty}
-      max={Math.min(99, Math.max(product?.available ?? 0, 1))}
-      onChange={(n) => void setQuantity(sku, n)}
-      data-testid="qty"
-    />
-  );
-}
-
 // ---- the bag
 
 function BagList() {
@@ -232,24 +123,27 @@ function BagList() {
 }
 
 function BagRow({ line }: { line: BagLine }) {
-  const { product: p, qty, sku, state } = line;
+  const { item, minor, qty, sku, state } = line;
   return (
     <li class="product" data-gone={state === "gone"}>
-      {p && <Picture product={p} />}
+      {item && <Picture {...item} />}
       <div class="product-words">
-        <h3>{p?.title ?? sku}</h3>
-        {state === "over" && p && <p class="product-warn">{t("room.bag.over", { n: p.available })}</p>}
+        <h3>{item?.product.title ?? sku}</h3>
+        {item?.variant.name && <p class="variant-name">{item.variant.name}</p>}
+        {state === "over" && item && (
+          <p class="product-warn">{t("room.bag.over", { n: item.variant.available })}</p>
+        )}
         {state === "gone" && (
-          <p class="product-warn">{p?.on_shelf ? t("room.sold_out") : t("room.off_shelf")}</p>
+          <p class="product-warn">{item?.product.on_shelf ? t("room.sold_out") : t("room.off_shelf")}</p>
         )}
         <div class="product-buy">
-          <Money minor={(p?.price_minor ?? 0) * qty} short class="price" />
+          <Money minor={minor * qty} short class="price" />
           {state === "gone" ? (
             <Button size="small" kind="quiet" icon="trash" onClick={() => void setQuantity(sku, 0)}>
               {t("ui.remove")}
             </Button>
           ) : (
-            <Quantity sku={sku} qty={qty} product={p} />
+            <Quantity sku={sku} qty={qty} item={item} />
           )}
         </div>
       </div>
@@ -267,7 +161,7 @@ function BagFoot() {
   return (
     <div class="bag-foot">
       <p>
-        <span>{t("room.bag.total")}</span>
+        <span>{t("room.sum.goods")}</span>
         <Money minor={bagTotal.value} class="total" />
       </p>
       <Button
@@ -344,7 +238,7 @@ function OrderRow({ order }: { order: Order }) {
           <OrderBadge state={order.state} />
         </span>
         <span class="order-lines">
-          {order.lines.map((line) => `${line.title} × ${line.qty}`).join(" · ")}
+          {order.lines.map((line) => `${nameOf(line, { name: line.variant })} × ${line.qty}`).join(" · ")}
         </span>
         <span class="order-head">
           <span class="order-when">
@@ -354,47 +248,5 @@ function OrderRow({ order }: { order: Order }) {
         </span>
       </button>
     </li>
-  );
-}
-
-// ---- the product being explained
-
-/** PinnedCard never takes the focus; a screen reader hears the name once. */
-export function PinnedCard() {
-  const p = pinned.value;
-  const shown = p && show.value.state === "live" && welcomed.value;
-  return (
-    <>
-      <p class="visually-hidden" role="status">
-        {shown ? `${t("room.pinned")}: ${p.title}` : ""}
-      </p>
-      {shown && <Pinned key={p.id} product={p} />}
-    </>
-  );
-}
-
-function Pinned({ product: p }: { product: Product }) {
-  const refusal = whyNot(p);
-  const add = () => {
-    addToBag(p);
-    said(p);
-  };
-  return (
-    <section class="pinned" data-testid="pinned-card" data-product={p.id} aria-label={t("room.pinned")}>
-      <button type="button" class="pinned-open" onClick={() => openPanel("products")}>
-        <Picture product={p} />
-        <span class="pinned-words">
-          <span class="now">{t("room.pinned")}</span>
-          <span class="pinned-title">{p.title}</span>
-          <span class="pinned-price">
-            <Money minor={p.price_minor} short class="price" />
-            <Left product={p} />
-          </span>
-        </span>
-      </button>
-      <Button kind="primary" disabled={refusal !== ""} onClick={add} data-testid="pinned-add">
-        {refusal || t("room.add_to_bag")}
-      </Button>
-    </section>
   );
 }

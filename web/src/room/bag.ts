@@ -1,10 +1,10 @@
 // The bag: what the viewer sees changes at once, the server's word settles it.
 import { computed, signal } from "@preact/signals";
 import { t, tCode } from "../lib/i18n";
-import type { Cart, Product } from "../lib/protocol";
+import type { Cart, Product, Variant } from "../lib/protocol";
 import { CallError } from "../lib/socket";
 import { toast } from "../lib/ui";
-import { cart, productOf, socket } from "./show";
+import { cart, type Item, itemOf, nameOf, socket } from "./show";
 
 export const maxQuantity = 99;
 
@@ -14,7 +14,9 @@ const wishes = signal(new Map<string, { qty: number; calls: number }>());
 export interface BagLine {
   sku: string;
   qty: number;
-  product: Product | undefined; // unknown only if it left the shelf before this page loaded
+  item: Item | undefined; // unknown only if it left the shelf before this page loaded
+  /** What one costs now. */
+  minor: number;
   /** fine · over: more than there are · gone: sold out or off the shelf */
   state: "fine" | "over" | "gone";
 }
@@ -29,14 +31,34 @@ export const bag = computed((): BagLine[] => {
 /** The lines that can be ordered now. */
 export const orderable = computed(() => bag.value.filter((line) => line.state === "fine"));
 export const bagCount = computed(() => bag.value.reduce((sum, line) => sum + line.qty, 0));
-export const bagTotal = computed(() =>
-  orderable.value.reduce((sum, line) => sum + line.qty * (line.product?.price_minor ?? 0), 0),
-);
+export const bagTotal = computed(() => orderable.value.reduce((sum, line) => sum + line.qty * line.minor, 0));
 
 function lineOf(sku: string, qty: number): BagLine {
-  const product = productOf(sku);
-  if (!product?.on_shelf || product.available < 1) return { sku, qty, product, state: "gone" };
-  return { sku, qty, product, state: qty > product.available ? "over" : "fine" };
+  const item = itemOf(sku);
+  const minor = item?.variant.price_minor ?? 0;
+  if (!item?.product.on_shelf || item.variant.available < 1) return { sku, qty, item, minor, state: "gone" };
+  return { sku, qty, item, minor, state: qty > item.variant.available ? "over" : "fine" };
+}
+
+/** titleOf is what a line is called. */
+export function titleOf({ sku, item }: BagLine): string {
+  return item ? nameOf(item.product, item.variant) : sku;
+}
+
+// ---- which variant of a product
+
+const choices = signal(new Map<string, string>()); // product → SKU
+
+/** chosen is the variant of a product that its buttons are about: the buyer's choice, else the first there is. */
+export function chosen(p: Product): Variant | undefined {
+  const sku = choices.value.get(p.id);
+  const { variants } = p;
+  return variants.find((v) => v.sku === sku) ?? variants.find((v) => v.available > 0) ?? variants[0];
+}
+
+/** choose makes a variant the chosen one of its product. */
+export function choose(p: Product, v: Variant): void {
+  choices.value = new Map(choices.value).set(p.id, v.sku);
 }
 
 /** inBag is how many of a SKU the viewer has. */
@@ -45,8 +67,8 @@ export function inBag(sku: string): number {
 }
 
 /** addToBag takes one more. */
-export function addToBag(product: Product): void {
-  void setQuantity(product.sku, inBag(product.sku) + 1);
+export function addToBag({ sku }: Variant): void {
+  void setQuantity(sku, inBag(sku) + 1);
 }
 
 /** setQuantity sets how many; 0 takes the product out. */

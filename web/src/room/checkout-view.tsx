@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { shortOrder, t, tCode } from "../lib/i18n";
 import { formatMoney } from "../lib/money";
 import { Button, Field, Money, Sheet } from "../lib/ui";
-import { bagTotal, orderable, setQuantity } from "./bag";
+import { orderable, setQuantity, titleOf } from "./bag";
 import {
   acceptPrices,
   checkout,
@@ -14,11 +14,14 @@ import {
   formErrors,
   place,
   priceChanges,
+  quote,
+  quoted,
   refusal,
   setField,
   shortLines,
   shownOrder,
 } from "./checkout";
+import { Coupon, Items, Shippings, Sums } from "./cost-view";
 import { OrderFoot, OrderResult } from "./order-view";
 import { brand, socket } from "./show";
 
@@ -60,7 +63,8 @@ function PlaceButton() {
   const waiting = placing && socket.state.value !== "open";
   // A line that wants more than there is must be settled by hand: dropping it silently would surprise.
   const over = shortLines.value.some((line) => line.state === "over");
-  const blocked = priceChanges.value.length > 0 || over || orderable.value.length === 0;
+  const known = quoted.value && quote.value;
+  const blocked = !known || priceChanges.value.length > 0 || over || orderable.value.length === 0;
   return (
     <div class="place">
       <Button
@@ -75,7 +79,9 @@ function PlaceButton() {
       >
         {placing
           ? t("room.checkout.placing")
-          : t("room.checkout.place", { total: formatMoney(bagTotal.value) })}
+          : known
+            ? t("room.checkout.place", { total: formatMoney(known.total_minor) })
+            : t("room.checkout.reckoning")}
       </Button>
       <p class="place-note" role="status">
         {waiting ? t("room.checkout.queued") : t("room.checkout.hold")}
@@ -99,6 +105,8 @@ function CheckoutForm() {
     <form ref={ref} id={formId} class="checkout" onSubmit={submit} noValidate>
       <Notices />
       <Items />
+      <Coupon />
+      <Sums />
       <fieldset class="stack" disabled={checkout.value.at === "placing"}>
         <legend>{t("room.checkout.contact")}</legend>
         <FormField name="name" label={t("room.checkout.name")} autoComplete="name" maxLength={80} />
@@ -127,6 +135,7 @@ function CheckoutForm() {
           rows={2}
         />
       </fieldset>
+      <Shippings />
       <Providers />
     </form>
   );
@@ -150,28 +159,6 @@ function FormField({ name, ...rest }: FormFieldProps) {
   );
 }
 
-function Items() {
-  return (
-    <section class="stack" aria-label={t("room.checkout.items")}>
-      <ul class="items">
-        {orderable.value.map(({ sku, qty, product }) => (
-          <li key={sku}>
-            {product?.picture && <img src={product.picture} alt="" width={44} height={44} />}
-            <span class="item-title">
-              {product?.title} <span class="item-qty">× {qty}</span>
-            </span>
-            <Money minor={(product?.price_minor ?? 0) * qty} />
-          </li>
-        ))}
-      </ul>
-      <p class="items-total">
-        <span>{t("room.bag.total")}</span>
-        <Money minor={bagTotal.value} class="total" />
-      </p>
-    </section>
-  );
-}
-
 // ---- what changed since the buyer looked
 
 function Notices() {
@@ -180,8 +167,8 @@ function Notices() {
     <div class="notices" role="alert">
       {priceChanges.value.length > 0 && <PriceNotice />}
       {shortLines.value.map((line) => {
-        const title = line.product?.title ?? line.sku;
-        const n = line.product?.available ?? 0;
+        const title = titleOf(line);
+        const n = line.item?.variant.available ?? 0;
         return (
           <div key={line.sku} class="notice">
             <p>{n > 0 ? t("room.checkout.stock", { title, n }) : t("room.checkout.stock.gone", { title })}</p>
@@ -192,12 +179,17 @@ function Notices() {
         );
       })}
       {said && priceChanges.value.length === 0 && shortLines.value.length === 0 && (
-        <p class="notice">
-          {said.code === "out_of_stock" ? t("room.checkout.stock.some") : tCode(said.code)}
-        </p>
+        <p class="notice">{refusalText(said.code, said.field)}</p>
       )}
     </div>
   );
+}
+
+/** A refusal may name the SKU it is about. */
+function refusalText(code: string, field: string): string {
+  const line = orderable.value.find((l) => l.sku === field);
+  if (line) return `${titleOf(line)}: ${tCode(code)}`;
+  return code === "out_of_stock" ? t("room.checkout.stock.some") : tCode(code);
 }
 
 function PriceNotice() {
@@ -208,7 +200,7 @@ function PriceNotice() {
       <ul>
         {priceChanges.value.map(({ line, was, is }) => (
           <li key={line.sku}>
-            <span>{line.product?.title}</span>
+            <span>{titleOf(line)}</span>
             <s>
               <Money minor={was ?? 0} />
             </s>

@@ -7,10 +7,10 @@
 // The idempotency key is made when the form opens and lives until its answer: it is
 // kept with the whole body, so that a reload in between asks the same question again
 // and gets the same order. A refusal used the key up; the next try is a new intent.
-import { batch, computed, signal } from "@preact/signals";
+import { batch, computed, effect, signal } from "@preact/signals";
 import { readBoot } from "../lib/boot";
 import { t, tCode } from "../lib/i18n";
-import type { CheckoutPlace, Order } from "../lib/protocol";
+import type { CheckoutLine, CheckoutPlace, Order, Quote, QuoteAsk } from "../lib/protocol";
 import { CallError } from "../lib/socket";
 import { recall, remember } from "../lib/storage";
 import { toast } from "../lib/ui";
@@ -24,6 +24,8 @@ export interface Form {
   email: string;
   address: string;
   provider: string;
+  coupon: string;
+  shipping: string;
 }
 export type FormErrors = Partial<Record<keyof Form, string>>;
 
@@ -32,10 +34,18 @@ type At = { at: "closed" } | { at: "form" } | { at: "placing" } | { at: "order";
 export const checkout = signal<At>({ at: "closed" });
 /** Whether the sheet is up. An order on its way goes on without it and brings it back with its answer. */
 export const checkoutOpen = signal(false);
-export const form = signal<Form>({ name: "", phone: "", email: "", address: "", provider: "" });
+export const form = signal<Form>({
+  name: "",
+  phone: "",
+  email: "",
+  address: "",
+  provider: "",
+  coupon: "",
+  shipping: "",
+});
 export const formErrors = signal<FormErrors>({});
 /** Why the server refused the last try: its code and the field or SKU it named. */
-export const refusal = signal<{ code: string; field: string } | null>(null);
+export const refusal = signal<{ code: string; field: string; ofQuote?: boolean } | null>(null);
 /** sku → the price the buyer has seen and not objected to. */
 const seen = signal(new Map<string, number>());
 let key = "";
@@ -51,12 +61,81 @@ export const shownOrder = computed(() => {
 /** Lines whose price is no longer the one the buyer saw. */
 export const priceChanges = computed(() =>
   orderable.value
-    .map((line) => ({ line, was: seen.value.get(line.sku), is: line.product?.price_minor ?? 0 }))
+    .map((line) => ({ line, was: seen.value.get(line.sku), is: line.minor }))
     .filter((change) => change.was !== undefined && change.was !== change.is),
 );
 
 /** Lines that are in the bag but not to be had in that quantity. */
 export const shortLines = computed(() => bag.value.filter((line) => line.state !== "fine"));
+
+// ---- what it costs: the server reckons
+
+/** The coupon that counts; what stands in the field may be half typed. */
+export const coupon = signal("");
+const answered = signal<{ question: string; quote: Quote } | null>(null);
+
+const lines = computed((): CheckoutLine[] =>
+  orderable.value.map(({ sku, qty, minor, item }) => ({
+    sku,
+    qty,
+    unit_minor: minor,
+    ...(item?.variant.offer && { offer: item.variant.offer }),
+  })),
+);
+
+const question = computed(() => {
+  if (checkout.value.at !== "form" || lines.value.length === 0) return "";
+  const { shipping } = form.value;
+  return JSON.stringify({
+    lines: lines.value,
+    ...(coupon.value && { coupon: coupon.value }),
+    ...(shipping && { shipping }),
+  } satisfies QuoteAsk);
+});
+
+/** The last answer: what the sums show, also while the next one is on its way. */
+export const quote = computed(() => answered.value?.quote);
+/** Whether the last answer is about what stands in the form now. */
+export const quoted = computed(() => question.value === "" || answered.value?.question === question.value);
+
+effect(() => {
+  if (question.value && socket.state.value === "open") void ask(question.value);
+});
+
+async function ask(now: string): Promise<void> {
+  try {
+    const quote = await socket.call("checkout.quote", JSON.parse(now) as QuoteAsk);
+    if (now !== question.value) return;
+    answered.value = { question: now, quote };
+    if (refusal.value?.ofQuote) refusal.value = null;
+  } catch (e) {
+    if (now === question.value && e instanceof CallError) onNoQuote(now, e);
+  }
+}
+
+const passing = ["timeout", "busy", "rate_limited"];
+const askAgainMs = 2000;
+
+function onNoQuote(asked: string, { code, field }: CallError): void {
+  if (code === "offline") return; // the next connection asks again
+  if (passing.includes(code)) setTimeout(() => asked === question.value && void ask(asked), askAgainMs);
+  else if (field === "coupon") refuseCoupon(code);
+  else if (field === "shipping" && form.value.shipping) setField("shipping", "");
+  else refusal.value = { code, field, ofQuote: true };
+}
+
+function refuseCoupon(code: string): void {
+  coupon.value = "";
+  formErrors.value = { ...formErrors.value, coupon: tCode(code) };
+}
+
+/** applyCoupon makes what stands in the field count; "" takes the coupon away. */
+export function applyCoupon(code: string): void {
+  setField("coupon", code);
+  coupon.value = code.trim();
+}
+
+// ---- the form
 
 /** openCheckout shows the form, or the answer that is still awaited. */
 export function openCheckout(): void {
@@ -95,27 +174,30 @@ export function setField(name: keyof Form, value: string): void {
 
 /** acceptPrices makes the present prices the ones the buyer has seen. */
 export function acceptPrices(): void {
-  seen.value = new Map(orderable.value.map((line) => [line.sku, line.product?.price_minor ?? 0]));
+  seen.value = new Map(orderable.value.map((line) => [line.sku, line.minor]));
   refusal.value = null;
 }
 
-/** place sends the order. It answers with the first wrong field, or "" when it went out. */
-export function place(): keyof Form | "" {
+/** place sends the order, unless something is wrong or the buyer has not seen what it costs. */
+export function place(): void {
   formErrors.value = check(form.value);
-  const wrong = Object.keys(formErrors.value)[0] as keyof Form | undefined;
-  if (wrong) return wrong;
-  const lines = orderable.value.map((line) => ({
-    sku: line.sku,
-    qty: line.qty,
-    unit_minor: seen.value.get(line.sku) ?? line.product?.price_minor ?? 0,
-  }));
-  if (lines.length > 0) void deliver({ key, lines, ...trimmed(form.value) });
-  return "";
+  if (Object.keys(formErrors.value).length > 0) return;
+  if (form.value.coupon.trim() !== coupon.value) return applyCoupon(form.value.coupon);
+  if (!quoted.value || lines.value.length === 0) return;
+  void deliver({ key, lines: lines.value, ...body(form.value) });
 }
 
-function trimmed(f: Form): Form {
-  const entries = Object.entries(f).map(([name, value]) => [name, value.trim()]);
-  return Object.fromEntries(entries) as Form;
+function body(f: Form): Omit<CheckoutPlace, "key" | "lines"> {
+  const shipping = f.shipping || quote.value?.shipping;
+  return {
+    name: f.name.trim(),
+    phone: f.phone.trim(),
+    email: f.email.trim(),
+    address: f.address.trim(),
+    provider: f.provider,
+    ...(coupon.value && { coupon: coupon.value }),
+    ...(shipping && { shipping }),
+  };
 }
 
 function check(f: Form): FormErrors {
@@ -146,6 +228,7 @@ function onPlaced(order: Order, body: CheckoutPlace): void {
   remember(pendingName, null, "session");
   const ordered = new Set(body.lines.map((line) => line.sku));
   batch(() => {
+    applyCoupon(""); // it has served
     setOrder(order);
     cart.value = { lines: cart.value.lines.filter((line) => !ordered.has(line.sku)) };
     checkout.value = { at: "order", id: order.id };
@@ -160,8 +243,9 @@ function onRefused(e: CallError, body: CheckoutPlace): void {
   key = newKey();
   batch(() => {
     const field = e.field as keyof Form;
-    if (field in form.value) formErrors.value = { [field]: tCode(e.code) };
-    else refusal.value = { code: e.code, field: e.field };
+    if (e.code.startsWith("coupon_")) refuseCoupon(e.code);
+    else if (field in form.value) formErrors.value = { [field]: tCode(e.code) };
+    else refusal.value = { code: e.field === "key" ? "conflict" : e.code, field: e.field };
     seen.value = new Map(body.lines.map((line) => [line.sku, line.unit_minor]));
     checkout.value = { at: "form" };
     checkoutOpen.value = true;
@@ -172,8 +256,9 @@ function onRefused(e: CallError, body: CheckoutPlace): void {
 export function resumeCheckout(): void {
   const body = recall<CheckoutPlace>(pendingName, "session");
   if (!body?.key) return;
-  const { name, phone, email, address, provider } = body;
-  form.value = { name, phone, email, address, provider };
+  const { name, phone, email, address, provider, coupon: code = "", shipping = "" } = body;
+  form.value = { name, phone, email, address, provider, coupon: code, shipping };
+  coupon.value = code;
   checkoutOpen.value = true;
   void deliver(body);
 }

@@ -6,7 +6,8 @@ import type { Order } from "../lib/protocol";
 import { Avatar, Button, Icon, type IconName, Money, OrderBadge, useNow } from "../lib/ui";
 import { cancel, closeCheckout, pay } from "./checkout";
 import { providerName } from "./checkout-view";
-import { brand, room, socket } from "./show";
+import { OrderSums } from "./cost-view";
+import { brand, nameOf, room, socket } from "./show";
 
 /** OrderResult is the receipt: state, who looks after it, what was ordered. */
 export function OrderResult({ order }: { order: Order }) {
@@ -20,16 +21,14 @@ export function OrderResult({ order }: { order: Order }) {
         {order.lines.map((line) => (
           <li key={line.sku}>
             <span class="item-title">
-              {line.title} <span class="item-qty">× {line.qty}</span>
+              {nameOf(line, { name: line.variant })} <span class="item-qty">× {line.qty}</span>
             </span>
-            <Money minor={line.net_minor} />
+            <Money minor={line.net_minor + line.discount_minor} />
           </li>
         ))}
       </ul>
-      <p class="items-total">
-        <span>{t("room.bag.total")}</span>
-        <Money minor={order.total_minor} class="total" />
-      </p>
+      <OrderSums order={order} />
+      <Parcels order={order} />
       {order.address && (
         <p class="result-address">
           {order.buyer} · {order.phone || order.email}
@@ -37,6 +36,10 @@ export function OrderResult({ order }: { order: Order }) {
           {order.address}
         </p>
       )}
+      <a class="order-page" href={order.page_url} target="_blank" rel="noopener" data-testid="order-page">
+        <Icon name="receipt" />
+        {t("room.order.page")}
+      </a>
       {order.state === "reserved" && <CancelOrder id={order.id} />}
     </div>
   );
@@ -45,7 +48,10 @@ export function OrderResult({ order }: { order: Order }) {
 function Headline({ order }: { order: Order }) {
   switch (order.state) {
     case "paid":
+    case "completed":
       return <Head icon="check" title={t("room.result.paid")} />;
+    case "closed":
+      return <Head icon="back" title={t("room.result.closed")} />;
     case "reserved":
       return (
         <>
@@ -76,6 +82,24 @@ function Head({ icon, title }: { icon: IconName; title: string }) {
       </span>
       <h3>{title}</h3>
     </>
+  );
+}
+
+/** Parcels is where the goods are, once they are on their way. */
+function Parcels({ order }: { order: Order }) {
+  if (order.shipments.length === 0) return null;
+  const arrived = order.fulfillment_state === "delivered";
+  return (
+    <div class="parcels" data-testid="parcels">
+      <p>
+        <strong>{t(arrived ? "order.delivered" : "order.shipped")}</strong>
+      </p>
+      {order.shipments.map((s) => (
+        <p key={s.at}>
+          {s.carrier} <span class="tracking">{s.tracking}</span>
+        </p>
+      ))}
+    </div>
   );
 }
 

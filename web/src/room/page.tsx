@@ -2,12 +2,14 @@
 // the <video> lives through a turn of the phone.
 import { t } from "../lib/i18n";
 import { IconButton, Toasts } from "../lib/ui";
-import { BagButton, BagSheet, PinnedCard, SidePanel } from "./bag-view";
+import { BagButton, BagSheet, SidePanel } from "./bag-view";
 import { ChatLog, Composer, NickSheet } from "./chat-view";
 import { CheckoutSheet } from "./checkout-view";
 import { layout } from "./layout";
+import { PinnedCard } from "./product-view";
+import { openShare, ShareSheet } from "./share-view";
 import { phase } from "./show";
-import { Stage, share, TopBar } from "./stage-view";
+import { Stage, TopBar } from "./stage-view";
 import { Strip } from "./strip-view";
 
 /** Page is everything a viewer sees. */
@@ -33,6 +35,7 @@ export function Page() {
       )}
       {arrangement === "phone" && <BagSheet />}
       <CheckoutSheet />
+      <ShareSheet />
       <NickSheet />
       <Toasts />
     </main>
@@ -64,7 +67,13 @@ function Talk() {
 function Tools() {
   return (
     <>
-      <IconButton icon="share" label={t("room.share")} class="on-glass" onClick={() => void share()} />
+      <IconButton
+        icon="share"
+        label={t("room.share")}
+        class="on-glass"
+        onClick={() => void openShare()}
+        data-testid="share"
+      />
       <BagButton />
     </>
   );

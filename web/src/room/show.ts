@@ -3,8 +3,9 @@
 import { batch, computed, signal } from "@preact/signals";
 import { readBoot } from "../lib/boot";
 import { setCurrency } from "../lib/money";
+import { endOffersInTime } from "../lib/offers";
 import { createPlayer, type Wish } from "../lib/player";
-import type { Cart, Order, Product, PushMessage, Welcome } from "../lib/protocol";
+import type { Cart, Order, Product, PushMessage, Variant, Welcome } from "../lib/protocol";
 import { roomHello } from "../lib/session";
 import { connect } from "../lib/socket";
 import { recall, remember } from "../lib/storage";
@@ -17,6 +18,7 @@ export const brand = signal(boot.brand);
 export const room = signal({ ...boot.room, viewers: 0, nick: recall<string>("nick") ?? "" });
 export const show = signal(boot.show);
 export const products = signal<Product[]>(boot.products);
+endOffersInTime(products);
 /** The bag as the server last told it; what is shown is bag.ts's lines. */
 export const cart = signal<Cart>({ lines: [] });
 /** The viewer's own orders, newest first. */
@@ -134,9 +136,24 @@ export function setOrder(order: Order): void {
   orders.value = known ? orders.value.map((o) => (o.id === order.id ? order : o)) : [order, ...orders.value];
 }
 
-/** productOf finds a product by its SKU. */
-export function productOf(sku: string): Product | undefined {
-  return products.value.find((p) => p.sku === sku);
+/** What can be bought: a variant and the product it is of. */
+export interface Item {
+  product: Product;
+  variant: Variant;
+}
+
+/** itemOf finds what a SKU stands for. */
+export function itemOf(sku: string): Item | undefined {
+  for (const product of products.value) {
+    const variant = product.variants.find((v) => v.sku === sku);
+    if (variant) return { product, variant };
+  }
+  return undefined;
+}
+
+/** nameOf is what an item is called where its product is not beside it: Cloud Cream, 50 g. */
+export function nameOf({ title }: { title: string }, { name }: { name: string }): string {
+  return name ? `${title}, ${name}` : title;
 }
 
 function byNumber(list: Product[]): Product[] {

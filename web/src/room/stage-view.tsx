@@ -221,14 +221,3 @@ function RoomBadge() {
     </div>
   );
 }
-
-/** share hands the room's own link on: the phone's share sheet, else the clipboard. */
-export async function share(): Promise<void> {
-  const data = { title: room.value.name, url: location.href };
-  if (!navigator.share) return copyText(location.href);
-  try {
-    await navigator.share(data);
-  } catch {
-    // The viewer changed their mind.
-  }
-}

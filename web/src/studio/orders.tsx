@@ -2,29 +2,25 @@
 
 import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
-import {
-  formatDateTime,
-  formatDuration,
-  formatNumber,
-  formatTime,
-  type Key,
-  shortOrder,
-  t,
-} from "../lib/i18n";
+import { formatDuration, formatNumber, formatTime, type Key, shortOrder, t } from "../lib/i18n";
 import type { Order } from "../lib/protocol";
-import { Badge, Button, Empty, Money, OrderBadge, Sheet } from "../lib/ui";
+import { Button, Empty, Money } from "../lib/ui";
 import { useCommand } from "../lib/work/command";
+import { reasonText } from "../lib/work/explain";
 import { keepOrder, orders, ready, useServerNow } from "../lib/work/live";
-import { itemsOf, providerName } from "../lib/work/order";
+import { isVoid, itemsOf, shippable } from "../lib/work/order";
+import { Confirm } from "./confirm";
+import { OrderSheet, OrderState, showOrder } from "./order";
 import { Skeleton } from "./skeleton";
 import { socket } from "./wire";
 
-type Filter = "all" | "todo" | "paid";
+type Filter = "all" | "todo" | "ship" | "paid";
 const filter = signal<Filter>("all");
-const filters: Filter[] = ["all", "todo", "paid"];
+const filters: Filter[] = ["all", "todo", "ship", "paid"];
 const filterNames: Record<Filter, Key> = {
   all: "studio.orders_all",
   todo: "studio.orders_todo",
+  ship: "studio.orders_ship",
   paid: "order.paid",
 };
 
@@ -53,6 +49,7 @@ export function Orders() {
           ))}
         </ul>
       )}
+      <OrderSheet />
     </div>
   );
 }
@@ -73,20 +70,16 @@ function FilterChip({ of }: { of: Filter }) {
   );
 }
 
-/** "todo" is what waits for HQ: reserved orders paid by hand. */
+/** "todo" is what waits for HQ's word: reserved orders paid by hand; "ship" what waits for a parcel. */
 function passes(f: Filter): (o: Order) => boolean {
-  if (f === "paid") return (o) => o.state === "paid";
+  if (f === "paid") return (o) => o.paid_ms > 0;
   if (f === "todo") return confirmable;
+  if (f === "ship") return shippable;
   return () => true;
 }
 
 function confirmable(o: Order): boolean {
   return o.state === "reserved" && o.provider === "manual";
-}
-
-/** Nothing is owed for an order that came to nothing. */
-function isVoid(o: Order): boolean {
-  return o.state === "expired" || o.state === "cancelled";
 }
 
 function Row({ order: o }: { order: Order }) {
@@ -102,7 +95,7 @@ function Row({ order: o }: { order: Order }) {
     >
       <div class="order-line">
         <Money minor={o.total_minor} class="order-total" />
-        <State order={o} />
+        <OrderState order={o} />
         <When order={o} />
       </div>
       <div class="order-line">
@@ -117,25 +110,20 @@ function Row({ order: o }: { order: Order }) {
       </div>
       <p class="order-whose">
         <strong>{o.distributor || t("studio.hq")}</strong>
-        <span>{t(`studio.reason_${reasonKey(o.reason)}`)}</span>
+        <span>{reasonText(o.reason)}</span>
       </p>
-      <details class="order-more">
-        <summary>
+      <div class="order-line">
+        <p class="order-items">
           {o.buyer} <span class="order-number">#{shortOrder(o.id)}</span>
-        </summary>
-        <Contact order={o} />
-      </details>
+        </p>
+        <Button size="small" kind="quiet" onClick={() => showOrder(o.id)} data-testid="order-open">
+          {t("studio.order_open")}
+          <span class="visually-hidden"> #{shortOrder(o.id)}</span>
+        </Button>
+      </div>
       {o.state === "reserved" && <RowActions order={o} />}
     </li>
   );
-}
-
-/** A declined payment is the news; that the order still waits shows in the time left. */
-function State({ order: o }: { order: Order }) {
-  if (o.state === "reserved" && o.payment_state === "failed") {
-    return <Badge kind="bad">{t("studio.pay_failed")}</Badge>;
-  }
-  return <OrderBadge state={o.state} />;
 }
 
 /** The time left while one is running, else when the order came. */
@@ -152,35 +140,6 @@ function When({ order: o }: { order: Order }) {
 function TimeLeft({ until }: { until: number }) {
   const left = until - useServerNow();
   return <span class="order-time is-left">{t("studio.pay_within", { time: formatDuration(left) })}</span>;
-}
-
-const reasons = ["customer_lock", "touch_lock", "this_visit", "direct", "suspended", "self"] as const;
-
-function reasonKey(reason: string): (typeof reasons)[number] | "other" {
-  return reasons.find((r) => r === reason) ?? "other";
-}
-
-function Contact({ order: o }: { order: Order }) {
-  const rows: [string, string][] = [
-    [t("studio.order_placed"), formatDateTime(o.placed_ms)],
-    [t("studio.order_room"), o.room],
-    [t("studio.order_phone"), o.phone],
-    [t("studio.order_email"), o.email],
-    [t("studio.order_address"), o.address],
-    [t("studio.order_provider"), providerName(o.provider)],
-  ];
-  return (
-    <dl class="order-contact">
-      {rows
-        .filter(([, value]) => value)
-        .map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-    </dl>
-  );
 }
 
 function RowActions({ order: o }: { order: Order }) {
@@ -220,28 +179,19 @@ function CancelOrder({ order: o, open, onClose }: { order: Order; open: boolean;
     });
     if (done) onClose();
   };
-  const footer = (
-    <>
-      <Button onClick={onClose}>{t("studio.order_keep")}</Button>
-      <Button kind="danger" busy={cancel.busy} onClick={sure} data-testid="order-cancel-confirm">
-        {t("studio.order_cancel")}
-      </Button>
-    </>
-  );
   return (
-    <Sheet
+    <Confirm
       open={open}
       onClose={onClose}
       title={t("studio.order_cancel_title")}
-      footer={footer}
-      class="is-narrow"
+      command={cancel}
+      onSure={sure}
+      keep={t("studio.order_keep")}
+      word={t("studio.order_cancel")}
+      danger
+      testid="order-cancel-confirm"
     >
       <p>{t("studio.order_cancel_text", { buyer: o.buyer, number: shortOrder(o.id) })}</p>
-      {cancel.error && (
-        <p class="field-error" role="alert">
-          {cancel.error}
-        </p>
-      )}
-    </Sheet>
+    </Confirm>
   );
 }

@@ -43,7 +43,7 @@ export function ProductForm({ of, onClose }: { of: Product | "new" | null; onClo
   const set = (part: Partial<Draft>) => setDraft((d) => ({ ...d, ...part }));
   const submit = async (e: Event) => {
     e.preventDefault();
-    const wrong = check(draft);
+    const wrong = check(draft, old);
     setFaults(wrong);
     focusFault(e.currentTarget);
     if (Object.keys(wrong).length > 0 || uploading || save.busy) return;
@@ -85,7 +85,6 @@ interface PartProps {
 }
 
 function Words({ old, draft, set, faults }: PartProps & { old: Product | null; faults: Faults }) {
-  const stockHint = old ? t("studio.stock_now", { n: formatNumber(old.available) }) : "";
   return (
     <>
       <Field
@@ -97,28 +96,11 @@ function Words({ old, draft, set, faults }: PartProps & { old: Product | null; f
         autoFocus
         data-testid="product-title"
       />
-      <div class="form-pair">
-        <Field
-          label={t("studio.product_price")}
-          value={draft.price}
-          onInput={(price) => set({ price })}
-          error={faults.price}
-          prefix={brand.value.currency}
-          inputMode="decimal"
-          autocomplete="off"
-          data-testid="product-price"
-        />
-        <Field
-          label={old ? t("studio.stock_add") : t("studio.stock_first")}
-          value={draft.stock}
-          onInput={(stock) => set({ stock })}
-          error={faults.stock}
-          hint={stockHint}
-          inputMode="numeric"
-          autocomplete="off"
-          data-testid="product-stock"
-        />
-      </div>
+      {isPlain(old) ? (
+        <Figures old={old} draft={draft} set={set} faults={faults} />
+      ) : (
+        <p class="muted">{t("studio.product_variants_text", { n: old?.variants.length ?? 0 })}</p>
+      )}
       <Field
         label={t("studio.product_description")}
         value={draft.description}
@@ -129,6 +111,39 @@ function Words({ old, draft, set, faults }: PartProps & { old: Product | null; f
       />
     </>
   );
+}
+
+/** Price and stock, which the form knows for products without options only. */
+function Figures({ old, draft, set, faults }: PartProps & { old: Product | null; faults: Faults }) {
+  const stockHint = old ? t("studio.stock_now", { n: formatNumber(old.available) }) : "";
+  return (
+    <div class="form-pair">
+      <Field
+        label={t("studio.product_price")}
+        value={draft.price}
+        onInput={(price) => set({ price })}
+        error={faults.price}
+        prefix={brand.value.currency}
+        inputMode="decimal"
+        autocomplete="off"
+        data-testid="product-price"
+      />
+      <Field
+        label={old ? t("studio.stock_add") : t("studio.stock_first")}
+        value={draft.stock}
+        onInput={(stock) => set({ stock })}
+        error={faults.stock}
+        hint={stockHint}
+        inputMode="numeric"
+        autocomplete="off"
+        data-testid="product-stock"
+      />
+    </div>
+  );
+}
+
+function isPlain(old: Product | null): boolean {
+  return !old || old.variants.length < 2;
 }
 
 /** The picture goes up as soon as it is chosen, so that saving stays quick. */
@@ -178,16 +193,17 @@ function draftOf(old: Product | null): Draft {
     key: newKey(),
     title: old?.title ?? "",
     description: old?.description ?? "",
-    price: old ? plainMoney(old.price_minor) : "",
+    price: old ? plainMoney(old.variants[0]?.list_minor ?? old.price_minor) : "",
     stock: "",
     picture: "",
   };
 }
 
-function check(d: Draft): Faults {
+function check(d: Draft, old: Product | null): Faults {
   const wrong: Faults = {};
   const price = parseMoney(d.price);
   if (!d.title.trim()) wrong.title = t("studio.need_title");
+  if (!isPlain(old)) return wrong;
   if (price === null || price <= 0) wrong.price = t("studio.need_price");
   if (!/^\d{0,7}$/.test(d.stock.trim())) wrong.stock = t("studio.need_stock");
   return wrong;
@@ -206,8 +222,8 @@ async function send(d: Draft, old: Product | null): Promise<void> {
     ...(old ? { id: old.id } : { key: d.key }),
     title: d.title.trim(),
     description: d.description.trim(),
-    price_minor: parseMoney(d.price) ?? 0,
-    add_stock: Number(d.stock.trim() || 0),
+    price_minor: isPlain(old) ? (parseMoney(d.price) ?? 0) : 0,
+    add_stock: isPlain(old) ? Number(d.stock.trim() || 0) : 0,
     ...(d.picture && { picture: d.picture }),
   });
   products.value = upsert(products.value, saved).sort((a, b) => a.number - b.number);

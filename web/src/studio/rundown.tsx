@@ -65,7 +65,12 @@ function Row({ product: p, edit }: { product: Product; edit(): void }) {
         {p.title}
       </button>
       <Pin product={p} pinned={pinned} />
-      <Money minor={p.price_minor} short class="product-price" />
+      <span class="product-price">
+        <Money minor={p.price_minor} short />
+        {p.variants.length > 1 && (
+          <small class="muted"> · {t("studio.product_variants", { n: p.variants.length })}</small>
+        )}
+      </span>
       <div class="product-do">
         <Shelf product={p} />
         <IconButton

@@ -1,8 +1,9 @@
 // The studio's one socket and one player, made once at the start.
 
+import { serverNow } from "../lib/clock";
 import { createPlayer, type Player } from "../lib/player";
 import type { Socket } from "../lib/socket";
-import { goLive, serverNow, stage } from "../lib/work/live";
+import { goLive, stage } from "../lib/work/live";
 import { setupAir, stageChanged } from "./air";
 
 /** The socket. */

@@ -3,7 +3,9 @@
 // because it knows less.
 
 import { batch, computed, signal } from "@preact/signals";
+import { skewMs } from "../clock";
 import { setCurrency } from "../money";
+import { endOffersInTime } from "../offers";
 import type {
   BrandInfo,
   ChatLine,
@@ -49,6 +51,7 @@ export const stage = signal<StageInfo>({
   layers: [],
 });
 export const products = signal<Product[]>([]);
+endOffersInTime(products);
 export const chat = signal<ChatLine[]>([]);
 export const orders = signal<Order[]>([]);
 export const rooms = signal<RoomInfo[]>([]);
@@ -60,16 +63,9 @@ export const person = signal("");
 export const whipURL = signal("");
 export const viewers = computed(() => rooms.value.reduce((sum, r) => sum + r.viewers, 0));
 
-const skewMS = signal(0); // the server's clock minus ours
-
-/** The server's clock right now. */
-export function serverNow(): number {
-  return Date.now() + skewMS.value;
-}
-
 /** The server's clock, renewed every second while the component is shown. */
 export function useServerNow(): number {
-  return useNow().value + skewMS.value;
+  return useNow().value + skewMs.value;
 }
 
 /** Connects this face and keeps the signals current. Call once. The listeners hear after the signals have changed. */
@@ -92,7 +88,6 @@ export function goLive(
 
 function welcomed(w: Welcome): void {
   batch(() => {
-    skewMS.value = w.server_ms - Date.now();
     brand.value = w.brand;
     setCurrency(w.brand.currency, w.brand.exponent);
     show.value = w.show;
