@@ -11,11 +11,15 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"shopcast/shop"
+	"shopcast/shop/access"
+	"shopcast/shop/pay"
+	"shopcast/shop/pay/demo"
 )
 
 // The store has one writer, the running server. Commands on its data directory
@@ -24,11 +28,24 @@ import (
 
 // adminRequest is one command of the admin socket.
 type adminRequest struct {
-	Do    string `json:"do"` // setup-link, stage-key
-	Label string `json:"label,omitempty"`
+	Do     string         `json:"do"` // setup-link, stage-key, or one of officeRequest
+	Label  string         `json:"label,omitempty"`
+	Office *officeRequest `json:"office,omitempty"`
 }
 
-// adminReply carries what the command prints.
+// maxAdminBytes bounds a command: the largest file of an import, as JSON carries it.
+const maxAdminBytes = 48 << 20
+
+// adminDesk is what commands work on: the running server's shop, or one that was
+// opened for a single command.
+type adminDesk struct {
+	shop      *shop.Shop
+	cfg       config
+	baseURL   string
+	providers func() ([]pay.Provider, error)
+}
+
+// adminReply carries what the command prints; with both fields it prints and fails.
 type adminReply struct {
 	Text  string `json:"text,omitempty"`
 	Error string `json:"error,omitempty"`
@@ -52,9 +69,10 @@ func serveAdmin(h *house) (*http.Server, error) {
 	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var request adminRequest
 		var reply adminReply
-		err := json.NewDecoder(io.LimitReader(r.Body, 4<<10)).Decode(&request)
+		err := json.NewDecoder(io.LimitReader(r.Body, maxAdminBytes)).Decode(&request)
 		if err == nil {
-			reply.Text, err = doAdmin(r.Context(), h.shop, h.baseURL, request)
+			desk := adminDesk{shop: h.shop, cfg: h.cfg, baseURL: h.baseURL, providers: h.providers}
+			reply.Text, err = desk.do(r.Context(), request)
 		}
 		if err != nil {
 			reply.Error = err.Error()
@@ -66,13 +84,15 @@ func serveAdmin(h *house) (*http.Server, error) {
 	return server, nil
 }
 
-func doAdmin(ctx context.Context, s *shop.Shop, baseURL string, request adminRequest) (string, error) {
-	switch request.Do {
-	case "setup-link":
-		token, err := s.CreateSetupLink(ctx)
-		return setupURL(baseURL, token), err
-	case "stage-key":
-		return s.CreateStageKey(ctx, shop.SystemActor(), request.Label)
+func (d adminDesk) do(ctx context.Context, request adminRequest) (string, error) {
+	switch {
+	case request.Do == "setup-link":
+		token, err := d.shop.CreateSetupLink(ctx)
+		return setupURL(d.baseURL, token), err
+	case request.Do == "stage-key":
+		return d.shop.CreateStageKey(ctx, shop.SystemActor(), request.Label)
+	case request.Office != nil:
+		return d.office(ctx, request)
 	default:
 		return "", fmt.Errorf("unknown admin command %q", request.Do)
 	}
@@ -80,19 +100,27 @@ func doAdmin(ctx context.Context, s *shop.Shop, baseURL string, request adminReq
 
 // admin runs one command on the data directory, through the server when one runs.
 func admin(ctx context.Context, cfg config, request adminRequest) (string, error) {
-	if _, err := os.Stat(filepath.Join(cfg.data, "shopcast.db")); err != nil {
+	if !shop.HasStore(cfg.data) {
 		return "", fmt.Errorf("there is no store in %s: start `shopcast serve --data %s` first", cfg.data, cfg.data)
 	}
 	text, err := askServer(ctx, cfg, request)
 	if !errors.Is(err, errNoServer) {
 		return text, err
 	}
-	s, err := shop.Open(shop.Config{Dir: cfg.data, Now: time.Now, Log: newLog(), Notify: func([]shop.Event) {}, Providers: allProviders(false)})
+	s, err := openStore(cfg)
 	if err != nil {
 		return "", fmt.Errorf("open store in %s: %w", cfg.data, err)
 	}
-	text, err = doAdmin(ctx, s, offlineURL(cfg), request)
+	house := house{cfg: cfg, demo: demo.New()}
+	desk := adminDesk{shop: s, cfg: cfg, baseURL: offlineURL(cfg), providers: house.providers}
+	text, err = desk.do(ctx, request)
 	return text, errors.Join(err, s.Close())
+}
+
+// openStore opens the store of a data directory that no server has open, for one
+// command: it does nothing by itself and asks nothing of payment providers.
+func openStore(cfg config) (*shop.Shop, error) {
+	return shop.OpenCopy(shop.StorePath(cfg.data), cfg.data, newLog())
 }
 
 // offlineURL is the origin links get when no server can tell its own.
@@ -107,10 +135,14 @@ func offlineURL(cfg config) string {
 	return "http://localhost:" + port
 }
 
+// adminPatience is how long a command may take in the server: copying a large store,
+// or taking in a long list.
+const adminPatience = 10 * time.Minute
+
 var errNoServer = errors.New("no server runs on this data directory")
 
 func askServer(ctx context.Context, cfg config, request adminRequest) (string, error) {
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+	client := &http.Client{Timeout: adminPatience, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var dialer net.Dialer
 			return dialer.DialContext(ctx, "unix", adminSocket(cfg.data))
@@ -134,7 +166,7 @@ func askServer(ctx context.Context, cfg config, request adminRequest) (string, e
 		return "", fmt.Errorf("ask server: %w", err)
 	}
 	if reply.Error != "" {
-		return "", errors.New(reply.Error)
+		return reply.Text, errors.New(reply.Error)
 	}
 	return reply.Text, nil
 }
@@ -156,29 +188,28 @@ func adminCommand() *cobra.Command {
 
 func tokenCommand() *cobra.Command {
 	parent := &cobra.Command{Use: "token", Short: "Make keys for machines"}
+	var role, label string
+	var scopes []string
 	create := &cobra.Command{
 		Use:   "create",
 		Short: "Print a new key; it is shown once",
 		Long: "Print a new key; it is shown once. A stage key lets an encoder publish:\n" +
-			"in OBS choose the service WHIP, server https://<host>/whip, bearer token = the key.",
+			"in OBS choose the service WHIP, server https://<host>/whip, bearer token = the key.\n" +
+			"An api key is for the REST API and may do what its scopes say.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			role, err := c.Flags().GetString("role")
-			if err != nil {
-				return err
+			switch role {
+			case "stage":
+				return printAdmin(c, adminRequest{Do: "stage-key", Label: label})
+			case "api":
+				return printAdmin(c, adminRequest{Do: "api-token", Office: &officeRequest{Label: label, Scopes: scopes}})
 			}
-			if role != "stage" {
-				return fmt.Errorf("there is no role %q for a key; known is: stage", role)
-			}
-			label, err := c.Flags().GetString("label")
-			if err != nil {
-				return err
-			}
-			return printAdmin(c, adminRequest{Do: "stage-key", Label: label})
+			return fmt.Errorf("there is no role %q for a key; known are: stage, api", role)
 		},
 	}
-	create.Flags().String("role", "", "what the key may do: stage")
-	create.Flags().String("label", "encoder", "name of the key, shown in the studio")
+	create.Flags().StringVar(&role, "role", "", "what the key is for: stage, api")
+	create.Flags().StringVar(&label, "label", "encoder", "name of the key, shown in the studio")
+	create.Flags().StringSliceVar(&scopes, "scope", nil, "what an api key may do, comma separated: "+strings.Join(access.Scopes(), ", "))
 	_ = create.MarkFlagRequired("role") //nolint:errcheck // the flag exists
 	addKnobs(create, "data", "listen", "url")
 	parent.AddCommand(create)
@@ -191,40 +222,10 @@ func printAdmin(c *cobra.Command, request adminRequest) error {
 		return err
 	}
 	text, err := admin(c.Context(), cfg, request)
-	if err != nil {
-		return err
+	if text != "" {
+		fmt.Fprintln(c.OutOrStdout(), text)
 	}
-	fmt.Fprintln(c.OutOrStdout(), text)
-	return nil
-}
-
-// verifyCommand walks the books of a data directory that no server has open.
-func verifyCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "verify",
-		Short: "Check the books of a data directory: ledger, stock, orders",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, _, err := loadConfig(c, os.Getenv)
-			if err != nil {
-				return err
-			}
-			if _, err := os.Stat(filepath.Join(cfg.data, "shopcast.db")); err != nil {
-				return fmt.Errorf("there is no store in %s", cfg.data)
-			}
-			s, err := shop.Open(shop.Config{Dir: cfg.data, Now: time.Now, Log: newLog(), Notify: func([]shop.Event) {}, Providers: allProviders(true)})
-			if err != nil {
-				return fmt.Errorf("open store in %s: %w", cfg.data, err)
-			}
-			if err := errors.Join(s.Verify(), s.Close()); err != nil {
-				return fmt.Errorf("books of %s: %w", cfg.data, err)
-			}
-			fmt.Fprintln(c.OutOrStdout(), "books are right")
-			return nil
-		},
-	}
-	addKnobs(c, "data")
-	return c
+	return err
 }
 
 // healthcheckCommand asks the server on this machine whether it is well, for

@@ -27,6 +27,13 @@ type config struct {
 	mediaURL  string   // origin WHIP and WHEP clients are sent to; empty = served here
 	metrics   string   // TCP address of Prometheus and pprof; empty = not served
 	url       string   // origin of printed and shared links; empty = http://localhost:<port>
+
+	hookPrivate    bool   // webhooks may go to private addresses
+	stripeKeyFile  string // file with Stripe's secret key; empty = Stripe is not offered
+	stripeHookFile string // file with the secret of Stripe's webhooks; empty = they are refused
+	stripeURL      string // origin of Stripe's API; empty = Stripe's own
+	fakeURL        string // origin of a fakepay; empty = not offered
+	fakeSecretFile string // file with its secret
 }
 
 // knob is one setting under its one name: --public-ip, public-ip: and SHOPCAST_PUBLIC_IP.
@@ -41,7 +48,10 @@ func (k knob) env() string {
 	return "SHOPCAST_" + strings.ToUpper(strings.ReplaceAll(k.name, "-", "_"))
 }
 
-func knobs() []knob {
+func knobs() []knob { return slices.Concat(placeKnobs(), hookKnobs(), payKnobs()) }
+
+// placeKnobs say where the server keeps its things and where it is reached.
+func placeKnobs() []knob {
 	return []knob{
 		{"data", "./data", "directory of the store and the pictures", func(c *config, v string) error {
 			if v == "" {
@@ -75,12 +85,6 @@ func knobs() []knob {
 			c.url = strings.TrimSuffix(v, "/")
 			return checkOrigin(v)
 		}},
-		{"demo-payments", "false", "also offer the demo payment provider, which moves no money", func(c *config, v string) (err error) {
-			if c.demoPay, err = strconv.ParseBool(v); err != nil {
-				return fmt.Errorf("%q is neither true nor false", v)
-			}
-			return nil
-		}},
 		{"media-url", "", "origin of another machine that WHIP and WHEP clients are sent to, such as https://media.brand.com (default: this one)", func(c *config, v string) error {
 			c.mediaURL = strings.TrimSuffix(v, "/")
 			return checkOrigin(v)
@@ -97,6 +101,14 @@ func knobs() []knob {
 			return nil
 		}},
 	}
+}
+
+// setSwitch reads true or false.
+func setSwitch(to *bool, v string) (err error) {
+	if *to, err = strconv.ParseBool(v); err != nil {
+		return fmt.Errorf("%q is neither true nor false", v)
+	}
+	return nil
 }
 
 func checkAddr(v string) error {

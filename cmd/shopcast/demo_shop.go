@@ -11,6 +11,9 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"shopcast/shop"
+	"shopcast/shop/catalog"
+	"shopcast/shop/commission"
+	"shopcast/shop/pay"
 	"shopcast/shop/pay/demo"
 )
 
@@ -22,6 +25,8 @@ type catalogue struct {
 	Owner        words             `json:"owner"`
 	Buyer        words             `json:"buyer"`   // of made-up orders
 	Address      words             `json:"address"` // likewise
+	Coupon       demoCoupon        `json:"coupon"`
+	Shippings    []demoShipping    `json:"shippings"`
 	Distributors []demoDistributor `json:"distributors"`
 	Products     []demoProduct     `json:"products"`
 }
@@ -35,12 +40,35 @@ type demoDistributor struct {
 	RateBP int32  `json:"rate_bp"`
 }
 
+// prices are minor units by currency.
+type prices map[string]int64
+
+type demoCoupon struct {
+	Code string `json:"code"`
+	BP   int32  `json:"bp"`
+}
+
+type demoShipping struct {
+	Name          words  `json:"name"`
+	PriceMinor    prices `json:"price_minor"`
+	FreeOverMinor prices `json:"free_over_minor"` // none = never
+}
+
 type demoProduct struct {
-	Title       words            `json:"title"`
-	Description words            `json:"description"`
-	PriceMinor  map[string]int64 `json:"price_minor"` // by currency
-	Stock       int64            `json:"stock"`
-	Picture     string           `json:"picture"`
+	Title       words         `json:"title"`
+	Description words         `json:"description"`
+	PriceMinor  prices        `json:"price_minor"`
+	OfferMinor  prices        `json:"offer_minor"` // during the show; none = no offer
+	Stock       int64         `json:"stock"`
+	Picture     string        `json:"picture"`
+	Option      words         `json:"option"`   // what its variants differ in
+	Variants    []demoVariant `json:"variants"` // none = the product itself
+}
+
+type demoVariant struct {
+	Name       words  `json:"name"`
+	PriceMinor prices `json:"price_minor"`
+	Stock      int64  `json:"stock"`
 }
 
 func readCatalogue(lang string) (*catalogue, error) {
@@ -62,8 +90,14 @@ func (c *catalogue) currency() string {
 	return "USD"
 }
 
+// demoSharerBP is what a viewer earns who brings a new customer, in basis points.
+const demoSharerBP = 300
+
 func (c *catalogue) brand() shop.Brand {
-	return shop.Brand{Name: c.Brand[c.lang], Currency: c.currency()}
+	return shop.Brand{
+		Name: c.Brand[c.lang], Currency: c.currency(),
+		Program: shop.Program{Commission: commission.Policy{SharerBP: demoSharerBP}},
+	}
 }
 
 // furnish sets the demo brand up, unless the data directory was furnished before,
@@ -86,8 +120,38 @@ func (d *demoBrand) furnish(ctx context.Context) error {
 			return fmt.Errorf("pin product: %w", err)
 		}
 	}
+	if err := d.openOffers(ctx); err != nil {
+		return err
+	}
 	return d.makeLinks(ctx)
 }
+
+// offerLife is how long the demo's special prices stand; each start of the demo opens
+// them again.
+const offerLife = 2 * time.Hour
+
+// openOffers puts the special prices of the catalogue on the products that have none
+// now. Products stand in the shop in the catalogue's order.
+func (d *demoBrand) openOffers(ctx context.Context) error {
+	s, currency := d.house.shop, d.catalogue.currency()
+	for i, p := range s.Products() {
+		if i >= len(d.catalogue.Products) || d.catalogue.Products[i].OfferMinor == nil || p.First().Offer != "" {
+			continue
+		}
+		_, err := s.SaveOffer(ctx, d.owner, newKey(), catalog.Offer{
+			Show: s.Show().ID, SKU: p.First().SKU, Kind: catalog.OfferLive,
+			PriceMinor: d.catalogue.Products[i].OfferMinor[currency],
+			ClosesAt:   time.Now().Add(offerLife).UnixMilli(), LimitPerCustomer: offerPerCustomer,
+		}, 0)
+		if err != nil {
+			return fmt.Errorf("open offer: %w", err)
+		}
+	}
+	return nil
+}
+
+// offerPerCustomer is how many units of a special price one customer may have.
+const offerPerCustomer = 5
 
 // signIn sets HQ up with a password nobody knows: the demo signs in by link.
 func (d *demoBrand) signIn(ctx context.Context) error {
@@ -111,9 +175,12 @@ func (d *demoBrand) signIn(ctx context.Context) error {
 	return err
 }
 
-// stock brings in the catalogue's products and distributors.
+// stock brings in the catalogue's products, prices and distributors.
 func (d *demoBrand) stock(ctx context.Context) error {
 	c := d.catalogue
+	if err := d.makeTerms(ctx); err != nil {
+		return err
+	}
 	for _, p := range c.Products {
 		if err := d.addProduct(ctx, p); err != nil {
 			return err
@@ -139,11 +206,52 @@ func (d *demoBrand) addProduct(ctx context.Context, p demoProduct) error {
 	if err != nil {
 		return fmt.Errorf("save picture: %w", err)
 	}
-	if _, err := s.SaveProduct(ctx, d.owner, shop.ProductCmd{
-		Key: newKey(), Title: p.Title[c.lang], Description: p.Description[c.lang], Picture: id,
-		PriceMinor: p.PriceMinor[c.currency()], AddStock: p.Stock,
-	}); err != nil {
+	product, stock := c.product(p)
+	product.Pictures = []shop.PictureID{id}
+	if _, err := s.SaveProduct(ctx, d.owner, shop.ProductCmd{Key: newKey(), Product: product, Stock: stock}); err != nil {
 		return fmt.Errorf("save product: %w", err)
+	}
+	return nil
+}
+
+// product is a product of the catalogue as the shop wants it, and its first units by
+// the name of the variant.
+func (c *catalogue) product(p demoProduct) (catalog.Product, map[string]int64) {
+	out := catalog.Product{Title: p.Title[c.lang], Description: p.Description[c.lang], OnShelf: true}
+	if len(p.Variants) == 0 {
+		out.Variants = []catalog.Variant{{Prices: c.price(p.PriceMinor)}}
+		return out, map[string]int64{"": p.Stock}
+	}
+	option, stock := catalog.Option{Name: p.Option[c.lang]}, map[string]int64{}
+	for _, v := range p.Variants {
+		name := v.Name[c.lang]
+		option.Values = append(option.Values, name)
+		out.Variants = append(out.Variants, catalog.Variant{Values: []string{name}, Prices: c.price(v.PriceMinor)})
+		stock[name] = v.Stock
+	}
+	out.Options = []catalog.Option{option}
+	return out, stock
+}
+
+func (c *catalogue) price(p prices) []catalog.Price {
+	return []catalog.Price{{Currency: c.currency(), Minor: p[c.currency()]}}
+}
+
+// makeTerms makes the coupon and the ways to ship.
+func (d *demoBrand) makeTerms(ctx context.Context) error {
+	s, c := d.house.shop, d.catalogue
+	if _, err := s.SaveCoupon(ctx, d.owner, newKey(), catalog.Coupon{
+		Code: c.Coupon.Code, Kind: catalog.CouponBP, BP: c.Coupon.BP, LimitPerCustomer: 1, FundedBy: catalog.FundedByHQ,
+	}, 0); err != nil {
+		return fmt.Errorf("save coupon: %w", err)
+	}
+	for i, way := range c.Shippings {
+		if _, err := s.SaveShipping(ctx, d.owner, newKey(), catalog.Shipping{
+			Name: way.Name[c.lang], Currency: c.currency(), Order: i,
+			PriceMinor: way.PriceMinor[c.currency()], FreeOverMinor: way.FreeOverMinor[c.currency()],
+		}, 0); err != nil {
+			return fmt.Errorf("save way to ship: %w", err)
+		}
 	}
 	return nil
 }
@@ -199,11 +307,12 @@ func (d *demoBrand) placeOneOrder(ctx context.Context) error {
 		return nil
 	}
 	product := products[mathrand.IntN(len(products))]
-	if product.Stock.Available < restockBelow {
-		_, err := s.SaveProduct(ctx, d.owner, shop.ProductCmd{
-			ID: product.ID, Title: product.Title, Description: product.Description,
-			PriceMinor: product.PriceMinor, AddStock: restockBy,
-		})
+	item := product.Items[mathrand.IntN(len(product.Items))]
+	if item.Stock.Initial == 0 {
+		return nil // the catalogue shows how a sold-out variant looks
+	}
+	if item.Left < restockBelow {
+		_, err := s.AddStock(ctx, d.owner, newKey(), item.SKU, restockBy)
 		return err
 	}
 	viewer, err := d.enter(rooms[mathrand.IntN(len(rooms))])
@@ -212,16 +321,17 @@ func (d *demoBrand) placeOneOrder(ctx context.Context) error {
 	}
 	order, err := s.PlaceOrder(ctx, viewer, shop.PlaceCmd{
 		Key:      newKey(),
-		Lines:    []shop.PlaceLine{{SKU: product.SKU, Qty: 1 + mathrand.Int64N(2), UnitMinor: product.PriceMinor}},
+		Lines:    []shop.PlaceLine{{SKU: item.SKU, Qty: 1 + mathrand.Int64N(2), UnitMinor: item.PriceMinor, Offer: item.Offer}},
 		Contact:  shop.Contact{Name: c.Buyer[c.lang], Phone: fmt.Sprintf("+1555%07d", mathrand.IntN(10_000_000))},
 		Address:  c.Address[c.lang],
+		Shipping: s.Shippings()[0].ID,
 		Provider: demo.Name,
 	})
 	if err != nil {
 		return err
 	}
-	_, err = s.SettlePayment(ctx, shop.ProviderActor(demo.Name), shop.Settlement{
-		Payment: order.Payment, Captured: true, AmountMinor: order.TotalMinor, Currency: order.Currency, Ref: "made-up",
+	_, err = s.SettlePayment(ctx, shop.ProviderActor(demo.Name), order.Payment, pay.Status{
+		State: pay.StateCaptured, AmountMinor: order.TotalMinor, Currency: order.Currency,
 	})
 	return err
 }

@@ -14,9 +14,7 @@ import (
 
 	"shopcast/sfu"
 	"shopcast/shop"
-	"shopcast/shop/pay"
 	"shopcast/shop/pay/demo"
-	"shopcast/shop/pay/manual"
 	"shopcast/signaling"
 	"shopcast/web"
 )
@@ -25,7 +23,9 @@ import (
 type house struct {
 	cfg      config
 	log      *slog.Logger
+	now      func() time.Time // of everything but media
 	shop     *shop.Shop
+	demo     *demo.Provider
 	media    *sfu.Engine
 	sockets  *signaling.Server
 	http     *http.Server
@@ -33,6 +33,8 @@ type house struct {
 	metrics  *http.Server // nil: not served
 	listener net.Listener
 	baseURL  string
+	// stopHooks ends the webhooks we send; nil: they have not begun.
+	stopHooks func()
 	// talk is nil until the sockets are there: what the shop reports before that
 	// concerns nobody yet.
 	talk atomic.Pointer[signaling.Server]
@@ -44,7 +46,7 @@ func openHouse(cfg config, brand shop.Brand, log *slog.Logger) (*house, error) {
 	if err := web.Built(); err != nil {
 		return nil, err
 	}
-	h := &house{cfg: cfg, log: log}
+	h := &house{cfg: cfg, log: log, now: time.Now, demo: demo.New()}
 	if err := h.open(brand); err != nil {
 		h.close()
 		return nil, err
@@ -61,8 +63,12 @@ func (h *house) open(brand shop.Brand) (err error) {
 	if h.baseURL == "" {
 		h.baseURL = fmt.Sprintf("http://localhost:%d", h.listener.Addr().(*net.TCPAddr).Port)
 	}
+	providers, err := h.providers()
+	if err != nil {
+		return err
+	}
 	h.shop, err = shop.Open(shop.Config{
-		Dir: cfg.data, Now: time.Now, Log: h.log, Providers: allProviders(cfg.demoPay), BrandDefault: brand,
+		Dir: cfg.data, Now: h.now, Log: h.log, Providers: providers, BrandDefault: brand, PublicURL: h.baseURL,
 		Notify: func(events []shop.Event) {
 			if sockets := h.talk.Load(); sockets != nil {
 				sockets.Notify(events)
@@ -72,6 +78,7 @@ func (h *house) open(brand shop.Brand) (err error) {
 	if err != nil {
 		return fmt.Errorf("open store in %s: %w", cfg.data, err)
 	}
+	h.startHooks()
 	if err := h.openMedia(); err != nil {
 		return err
 	}
@@ -100,13 +107,14 @@ func (h *house) openMedia() error {
 
 func (h *house) openDoors() error {
 	site, err := web.New(web.Config{
-		Shop: h.shop, PublicURL: h.baseURL, Secure: secureURL(h.baseURL), Log: h.log, Now: time.Now,
+		Shop: h.shop, PublicURL: h.baseURL, Secure: secureURL(h.baseURL), Log: h.log, Now: h.now, Demo: h.demo,
+		DistributorExport: h.distributorExport, Export: h.brandExport,
 	})
 	if err != nil {
 		return fmt.Errorf("open pages: %w", err)
 	}
 	h.sockets = signaling.New(signaling.Config{
-		Shop: h.shop, Stage: h.media.Stage(), Log: h.log, Now: time.Now,
+		Shop: h.shop, Stage: h.media.Stage(), Log: h.log, Now: h.now,
 		BaseURL: h.cfg.url, MediaURL: h.cfg.mediaURL, Session: site.SessionFrom, Origin: site.Origin,
 	})
 	h.talk.Store(h.sockets)
@@ -184,19 +192,12 @@ func (h *house) close() {
 			h.log.Warn("media port was not closed", "error", err)
 		}
 	}
+	if h.stopHooks != nil {
+		h.stopHooks()
+	}
 	if h.shop != nil {
 		if err := h.shop.Close(); err != nil {
 			h.log.Error("store was not closed", "error", err)
 		}
 	}
-}
-
-// allProviders are the payment providers a brand may use; the demo provider moves
-// no money and is for `shopcast demo` only.
-func allProviders(withDemo bool) []pay.Provider {
-	providers := []pay.Provider{manual.New()}
-	if withDemo {
-		providers = append(providers, demo.New())
-	}
-	return providers
 }

@@ -39,7 +39,9 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w (see `%s --help`)", err, c.CommandPath())
 	})
-	root.AddCommand(serveCommand(), demoCommand(), adminCommand(), tokenCommand(), verifyCommand(), healthcheckCommand(), configCommand())
+	root.AddCommand(serveCommand(), demoCommand(), adminCommand(), tokenCommand(),
+		exportCommand(), importCommand(), explainCommand(), reconcileCommand(),
+		verifyCommand(), healthcheckCommand(), configCommand())
 	return root
 }
 
