@@ -1,14 +1,11 @@
 // Every page in every state, as phone in English and desktop in Chinese, under axe:
 // nothing that WCAG 2.2 AA forbids, no error in the console, nothing wider than the screen.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
+import { violations } from "./lib/axe.mjs";
 import { launch } from "./lib/browser.mjs";
 import { startDemo, startEmpty } from "./lib/server.mjs";
 import { tour } from "./lib/tour.mjs";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 for (const [lang, size] of /** @type {const} */ ([
   ["en", "phone"],
@@ -39,27 +36,4 @@ for (const [lang, size] of /** @type {const} */ ([
       }
     });
   });
-}
-
-/** @param {import("playwright-core").Page} page */
-async function violations(page) {
-  await page.evaluate(settled);
-  await page.evaluate(axe);
-  const found = await page.evaluate(async () => {
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-    const { violations } = await /** @type {any} */ (window).axe.run(document, { runOnly: tags });
-    return violations;
-  });
-  return found.map(
-    (/** @type {any} */ v) =>
-      `${v.id}: ${v.nodes.map((/** @type {any} */ n) => n.target.join(" ")).slice(0, 3)}`,
-  );
-}
-
-/** Waits for what fades or slides in to be there: half of a fade has half of the contrast. */
-function settled() {
-  const ending = document
-    .getAnimations()
-    .filter((a) => a.effect?.getComputedTiming().iterations !== Infinity);
-  return Promise.all(ending.map((a) => a.finished.catch(() => undefined))).then(() => undefined);
 }

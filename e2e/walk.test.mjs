@@ -1,15 +1,11 @@
 // The whole walk: one broadcast, three rooms, three sales that belong to whom they
 // should, seen by the buyers, the distributors and HQ.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { by, firstFrameMs, framesAdvance, launch, newPage, phone } from "./lib/browser.mjs";
+import { catalogue } from "./lib/catalogue.mjs";
 import { buy, chatLine, enterRoom, orderRow, payDemo, resultIs, say, signIn } from "./lib/people.mjs";
 import { startDemo } from "./lib/server.mjs";
-
-const catalogue = JSON.parse(
-  readFileSync(new URL("../cmd/shopcast/demo/catalogue.json", import.meta.url), "utf8"),
-);
 
 /** @typedef {Awaited<ReturnType<typeof newPage>>} Page */
 
@@ -128,13 +124,14 @@ describe("one broadcast, three rooms, three sales", () => {
   });
 
   test("each desk shows its own orders and commission, and no other", async () => {
-    const priceMinor = catalogue.products[0].price_minor.USD; // the pinned one
+    const priceMinor = catalogue.products[0].offer_minor.USD; // the pinned one, at its price of the show
     for (const [desk, order, room] of /** @type {const} */ ([
       [pages.deskA, orders.a, roomA],
       [pages.deskB, orders.b, roomB],
     ])) {
-      const { rate_bp } = catalogue.distributors.find((/** @type {any} */ d) => d.slug === room.slug);
-      const expected = `${Math.floor((priceMinor * rate_bp) / 10_000)}`;
+      const rate = catalogue.distributors.find((d) => d.slug === room.slug)?.rate_bp;
+      assert.ok(rate);
+      const expected = `${Math.floor((priceMinor * rate) / 10_000)}`;
       const row = orderRow(desk, order, "paid");
       await row.waitFor();
       for (const other of Object.values(orders).filter((o) => o !== order)) {

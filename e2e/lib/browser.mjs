@@ -79,8 +79,8 @@ export function keepPeers() {
   Object.assign(window, { peers });
 }
 
-/** @param {import("playwright-core").Page} page @param {string} id */
-export const by = (page, id) => page.locator(`[data-testid="${id}"]`);
+/** @param {import("playwright-core").Page | import("playwright-core").Locator} inside @param {string} id */
+export const by = (inside, id) => inside.locator(`[data-testid="${id}"]`);
 
 /**
  * Waits until the page's video has shown `frames` more frames, and answers when

@@ -47,6 +47,7 @@ export async function fillCheckout(page, { name, phone, address = "1 Harbour Roa
   await by(page, "checkout-phone").fill(phone);
   await by(page, "checkout-address").fill(address);
   await by(page, `pay-${provider}`).check();
+  await by(page, "sums").waitFor();
 }
 
 /**

@@ -1,5 +1,6 @@
 // Every page in every state worth looking at, for the pictures and the accessibility check.
 import { by, desktop, eventually, framesAdvance, newPage, phone } from "./browser.mjs";
+import { catalogue } from "./catalogue.mjs";
 import { buy, enterRoom, fillCheckout, placedOrder, resultIs, say, signIn } from "./people.mjs";
 
 export const sizes = { phone, desktop };
@@ -37,6 +38,9 @@ export async function* tour(browser, { demo, setup, lang, size }) {
   await signIn(desk, demo.desk(demo.room("lin").distributor).url, "desk");
   await by(desk, "order-row").first().waitFor();
   yield { name: "desk", page: desk };
+  await by(desk, "order-open").first().click();
+  await by(desk, "explain").waitFor();
+  yield { name: "desk-order", page: desk };
 
   for (const [name, url] of [
     ["landing", demo.links.url],
@@ -71,8 +75,20 @@ async function* roomStops(page, demo, lang, size) {
   yield { name: "room-products", page };
   if (size === "phone") await page.keyboard.press("Escape");
 
+  await by(page, "share").click();
+  await by(page, "share-link").waitFor();
+  yield { name: "room-share", page };
+  await page.keyboard.press("Escape");
+
   await fillCheckout(page, { ...buyers[lang], phone: "13812345678", provider: "demo" });
+  await by(page, "checkout-coupon").fill("NOSUCHCODE");
+  await by(page, "coupon-apply").click();
+  await page.locator(".coupon .field-error").waitFor();
   yield { name: "room-checkout", page };
+  await by(page, "checkout-coupon").fill(catalogue.coupon.code);
+  await by(page, "coupon-apply").click();
+  await by(page, "coupon-applied").waitFor();
+  yield { name: "room-checkout-coupon", page };
 
   await by(page, "place-order").click();
   await placedOrder(page);
@@ -108,6 +124,20 @@ async function* studioStops(page, demo, lang, size) {
   await by(page, "tab-orders").click();
   await by(page, "order-row").first().waitFor();
   yield { name: "studio-orders", page };
+  const paid = by(page, "order-row").and(page.locator('[data-state="paid"]')).first();
+  await by(paid, "order-open").click();
+  await by(page, "explain").waitFor();
+  yield { name: "studio-order", page };
+  for (const what of ["ship", "refund", "reassign"]) {
+    await by(page, `order-${what}`).click();
+    await by(page, `${what}-confirm`).waitFor();
+    if (what === "refund") await by(page, "refund-some").check();
+    yield { name: `studio-order-${what}`, page };
+    await page.keyboard.press("Escape");
+    await by(page, `${what}-confirm`).waitFor({ state: "hidden" });
+  }
+  await page.keyboard.press("Escape");
+  await by(page, "explain").waitFor({ state: "hidden" });
   await by(page, "tab-people").click();
   await by(page, "distributor-row").first().waitFor();
   yield { name: "studio-people", page };
