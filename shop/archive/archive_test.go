@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -47,13 +48,13 @@ var (
 
 var errStop = errors.New("stopped")
 
-// add adds a file; filled counts the files that were really written.
-func add(w *Writer, f file, filled *int) error {
+// source is a file; filled counts the files that were really written.
+func source(f file, filled *atomic.Int64) Source {
 	folder, name, _ := strings.Cut(f.name, "/")
 	switch folder {
 	case "data":
-		return w.Entity(name, func(put func(any) error) error {
-			*filled++
+		return Entity(name, func(put func(any) error) error {
+			filled.Add(1)
 			for _, r := range f.rows {
 				if err := put(r); err != nil {
 					return err
@@ -62,16 +63,25 @@ func add(w *Writer, f file, filled *int) error {
 			return nil
 		})
 	case "views":
-		return w.View(name, func(out io.Writer) error {
-			*filled++
+		return View(name, func(out io.Writer) error {
+			filled.Add(1)
 			_, err := io.WriteString(out, f.text)
 			return err
 		})
 	}
-	return w.Picture(name, func() (io.ReadCloser, error) {
-		*filled++
+	return Picture(name, func() (io.ReadCloser, error) {
+		filled.Add(1)
 		return io.NopCloser(strings.NewReader(f.text)), nil
 	})
+}
+
+func sources(files []file, filled *atomic.Int64) (list []Source) {
+	for i, f := range files {
+		s := source(f, filled)
+		s.Weight = i % 3 // begun in another order than they stand in
+		list = append(list, s)
+	}
+	return list
 }
 
 // tb is what tests and rapid have in common.
@@ -88,16 +98,15 @@ func export(t tb, path string, files []file) (m Manifest, filled int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range files {
-		if err := add(w, f, &filled); err != nil {
-			t.Fatal(err)
-		}
+	var count atomic.Int64
+	if err := w.Add(sources(files, &count)...); err != nil {
+		t.Fatal(err)
 	}
 	m, err = w.Finish()
 	if err = errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return m, filled
+	return m, int(count.Load())
 }
 
 // exportBytes is a whole archive of the files.
@@ -270,18 +279,18 @@ func TestStateHash(t *testing.T) {
 func TestWriter_refuses(t *testing.T) {
 	entity := func(name string, records ...any) func(*Writer) error {
 		return func(w *Writer) error {
-			return w.Entity(name, func(put func(any) error) error {
+			return w.Add(Entity(name, func(put func(any) error) error {
 				var err error
 				for _, r := range records {
 					err = errors.Join(err, put(r))
 				}
 				return err
-			})
+			}))
 		}
 	}
 	picture := func(name string, size int64) func(*Writer) error {
 		return func(w *Writer) error {
-			return w.Picture(name, func() (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(zeros{}, size)), nil })
+			return w.Add(Picture(name, func() (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(zeros{}, size)), nil }))
 		}
 	}
 	for name, try := range map[string]func(*Writer) error{
@@ -295,12 +304,15 @@ func TestWriter_refuses(t *testing.T) {
 		"not an object":   entity("orders", 1),
 		"a list":          entity("orders", []int{1}),
 		"no JSON":         entity("orders", func() {}),
+		"a line too many": entity("orders", Line("{}\n{}")),
+		"an empty line":   entity("orders", Line(nil)),
+		"large line":      entity("orders", Line("{"+strings.Repeat(" ", MaxRecordBytes)+"}")),
 		"large record":    entity("orders", row{Title: strings.Repeat("x", MaxRecordBytes)}),
 		"large picture":   picture("p", MaxPictureBytes+1),
 		"twice":           func(w *Writer) error { return errors.Join(picture("p", 1)(w), picture("p", 1)(w)) },
 		"twice in effect": func(w *Writer) error { return errors.Join(picture("p", 1)(w), picture("P", 1)(w)) },
 		"no such picture": func(w *Writer) error {
-			return w.Picture("p", func() (io.ReadCloser, error) { return nil, fs.ErrNotExist })
+			return w.Add(Picture("p", func() (io.ReadCloser, error) { return nil, fs.ErrNotExist }))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -408,15 +420,13 @@ func stopAt(t tb, path string, files []file, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range files[:n] {
-		if err := add(w, f, new(int)); err != nil {
-			t.Fatal(err)
-		}
+	if err := w.Add(sources(files[:n], new(atomic.Int64))...); err != nil {
+		t.Fatal(err)
 	}
 	if n < len(files) && strings.HasPrefix(files[n].name, "data/") {
-		err := w.Entity(strings.TrimPrefix(files[n].name, "data/"), func(put func(any) error) error {
+		err := w.Add(Entity(strings.TrimPrefix(files[n].name, "data/"), func(put func(any) error) error {
 			return errors.Join(put(row{ID: -1}), errStop)
-		})
+		}))
 		if err != nil && !errors.Is(err, errStop) {
 			t.Fatal(err)
 		}

@@ -17,14 +17,14 @@ func benchExport(b *testing.B, path string) int64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	err = w.Entity("orders", func(put func(any) error) error {
+	err = w.Add(Entity("orders", func(put func(any) error) error {
 		for n := range benchRecords {
 			if err := put(benchRow(n)); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		b.Fatal(err)
 	}

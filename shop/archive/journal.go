@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 const journalName = "journal.ndjson"
@@ -16,7 +17,9 @@ const journalName = "journal.ndjson"
 // journal is the list of finished parts in a work directory. Its first line is the
 // snapshot, each other line a part; a line that was cut short counts for nothing.
 type journal struct {
-	file *os.File
+	file *os.File // static after construction
+
+	mu   sync.Mutex      // guards done and what is written to file
 	done map[string]part // by name
 }
 
@@ -48,7 +51,7 @@ func openJournal(dir string, snap Snapshot) (*journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	j := &journal{file, done}
+	j := &journal{file: file, done: done}
 	if err := j.begin(good, first); err != nil {
 		return nil, fmt.Errorf("begin journal: %w", errors.Join(err, file.Close()))
 	}
@@ -99,10 +102,25 @@ func readJournal(text []byte, want header) (good int64, done map[string]part) {
 	return good, done
 }
 
-// add notes that a part is finished.
-func (j *journal) add(p part) error {
-	j.done[p.Name] = p
-	return j.line(p)
+// add notes that parts are finished.
+func (j *journal) add(parts []part) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, p := range parts {
+		j.done[p.Name] = p
+		if err := j.line(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find is the part of a name, when it is finished.
+func (j *journal) find(name string) (part, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	p, ok := j.done[name]
+	return p, ok
 }
 
 func (j *journal) line(doc any) error {

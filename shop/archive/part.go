@@ -11,6 +11,8 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
+	"sync/atomic"
 )
 
 const (
@@ -38,11 +40,14 @@ func (f File) deflated() bool {
 // partWriter packs and measures what is written to it.
 type partWriter struct {
 	part
-	limit  int64 // of unpacked bytes
-	plain  hash.Hash
-	crc    hash.Hash32
-	out    io.Writer // the packer, or packed itself
-	packed *measure
+	limit    int64 // of unpacked bytes
+	plain    hash.Hash
+	crc      hash.Hash32
+	out      io.Writer     // the packer, or packed itself
+	packer   *flate.Writer // nil for what is not packed
+	packed   *measure
+	buffered *bufio.Writer
+	stop     *atomic.Bool // another file has failed: this one need not be finished
 }
 
 // measure counts and hashes what goes by.
@@ -59,56 +64,70 @@ func (m *measure) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// writePart makes a file at path out of what fill writes. A failure leaves a part
+// writeParts makes the files of a source in a work directory. A failure leaves parts
 // behind that no journal knows.
-func writePart(path string, f File, fill func(*partWriter) error) (part, error) {
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
-	if err != nil {
-		return part{}, fmt.Errorf("create part: %w", err)
+func writeParts(dir string, s Source, stop *atomic.Bool) (done []part, err error) {
+	var parts []*partWriter
+	var files []*os.File
+	for _, name := range s.names {
+		file, fault := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
+		if fault != nil {
+			err = fmt.Errorf("create part: %w", fault)
+			break
+		}
+		files, parts = append(files, file), append(parts, newPart(file, File{Name: name}, stop))
 	}
-	done, err := fillPart(out, f, fill)
-	if err = errors.Join(err, out.Close()); err != nil {
-		return part{}, fmt.Errorf("write %s: %w", f.Name, err)
+	if err == nil {
+		err = s.fill(parts)
+	}
+	for i, p := range parts {
+		if err == nil {
+			err = p.end()
+		}
+		err = errors.Join(err, files[i].Close())
+		done = append(done, p.part)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", s.names[0], err)
 	}
 	return done, nil
 }
 
-func fillPart(out io.Writer, f File, fill func(*partWriter) error) (part, error) {
-	buffered := bufio.NewWriterSize(out, partBuffer)
+func newPart(out io.Writer, f File, stop *atomic.Bool) *partWriter {
 	w := &partWriter{
 		part: part{File: f}, limit: MaxTotalBytes, plain: sha256.New(), crc: crc32.NewIEEE(),
-		packed: &measure{out: buffered, sum: sha256.New()},
+		buffered: bufio.NewWriterSize(out, partBuffer), stop: stop,
 	}
+	w.packed = &measure{out: w.buffered, sum: sha256.New()}
 	if !f.deflated() {
 		w.limit = MaxPictureBytes
 		w.out = w.packed
-		return w.end(fill(w), buffered.Flush)
+		return w
 	}
-	packer, err := flate.NewWriter(w.packed, flate.BestSpeed)
-	if err != nil {
-		return part{}, fmt.Errorf("begin packing: %w", err)
-	}
-	w.out = packer
-	return w.end(fill(w), packer.Close, buffered.Flush)
+	w.packer, _ = flate.NewWriter(w.packed, flate.BestSpeed) // fails for other levels only
+	w.out = w.packer
+	return w
 }
 
-// end closes what is open from the inside out, unless something failed before, and
-// notes the measures.
-func (w *partWriter) end(err error, closers ...func() error) (part, error) {
-	for _, closeIt := range closers {
-		if err == nil {
-			err = closeIt()
+// end finishes what is open from the inside out, and notes the measures.
+func (w *partWriter) end() error {
+	if w.packer != nil {
+		if err := w.packer.Close(); err != nil {
+			return err
 		}
 	}
 	w.SHA256 = hex.EncodeToString(w.plain.Sum(nil))
 	w.CRC32 = w.crc.Sum32()
 	w.PackedBytes, w.PackedHash = w.packed.bytes, hex.EncodeToString(w.packed.sum.Sum(nil))
-	return w.part, err
+	return w.buffered.Flush()
 }
 
 // Write takes bytes of the file.
 func (w *partWriter) Write(p []byte) (int, error) {
-	if int64(len(p)) > w.limit-w.Bytes {
+	switch {
+	case w.stop.Load():
+		return 0, errors.New("another file has failed")
+	case int64(len(p)) > w.limit-w.Bytes:
 		return 0, errors.New("the file is too large")
 	}
 	n, err := w.out.Write(p)

@@ -353,7 +353,7 @@ func TestArchive_boundedMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.Entity("orders", func(put func(any) error) error {
+	err = w.Add(Entity("orders", func(put func(any) error) error {
 		for n := range records {
 			look(n)
 			if err := put(row{n, strings.Repeat(fmt.Sprint(n), 50)}); err != nil {
@@ -361,7 +361,7 @@ func TestArchive_boundedMemory(t *testing.T) {
 			}
 		}
 		return nil
-	})
+	}))
 	m, finish := w.Finish()
 	if err = errors.Join(err, finish); err != nil || m.Files[0].Bytes < 2*limitBytes {
 		t.Fatalf("made %+v, %v", m, err)

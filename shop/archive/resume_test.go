@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -53,9 +54,9 @@ func exportInSteps(path string) {
 func addInSteps(w *Writer, f file, step func()) error {
 	name, isEntity := strings.CutPrefix(f.name, "data/")
 	if !isEntity {
-		return add(w, f, new(int))
+		return w.Add(source(f, new(atomic.Int64)))
 	}
-	return w.Entity(name, func(put func(any) error) error {
+	return w.Add(Entity(name, func(put func(any) error) error {
 		for i, r := range f.rows {
 			if err := put(r); err != nil {
 				return err
@@ -65,7 +66,7 @@ func addInSteps(w *Writer, f file, step func()) error {
 			}
 		}
 		return nil
-	})
+	}))
 }
 
 // killAt runs the export in a process of its own and kills it after some steps. It

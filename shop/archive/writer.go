@@ -3,12 +3,18 @@ package archive
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -56,85 +62,89 @@ func (w *Writer) Close() error {
 	return err
 }
 
-// Entity adds data/<name>.ndjson. fill hands over the records in an order that
-// depends on the snapshot alone; each must become a JSON object of at most
-// MaxRecordBytes. fill is not called when an earlier run has finished the file.
-func (w *Writer) Entity(name string, fill func(put func(record any) error) error) error {
-	return w.add(dataFolder+name+dataEnding, func(p *partWriter) error { return fill(newLines(p).put) })
-}
-
-// View adds views/<name>, a table for people. It is not read back.
-func (w *Writer) View(name string, fill func(io.Writer) error) error {
-	return w.add(viewFolder+name, func(p *partWriter) error { return fill(p) })
-}
-
-// Picture adds pictures/<name>. open is not called when an earlier run has finished
-// the file.
-func (w *Writer) Picture(name string, open func() (io.ReadCloser, error)) error {
-	return w.add(pictureFolder+name, func(p *partWriter) error {
-		picture, err := open()
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(p, picture)
-		return errors.Join(err, picture.Close())
-	})
-}
-
-func (w *Writer) add(name string, fill func(*partWriter) error) error {
+// Add adds the files of the sources in their order. As many sources as there are cores
+// are read at once, each by one goroutine, so what they read must bear that; the
+// first that fails stops the others. Files that an earlier run has finished are taken
+// as they are.
+func (w *Writer) Add(sources ...Source) error {
 	if w.failed == nil {
-		w.failed = w.tryAdd(name, fill)
+		w.failed = w.tryAdd(sources)
 	}
 	return w.failed
 }
 
-func (w *Writer) tryAdd(name string, fill func(*partWriter) error) error {
-	if err := (File{Name: name}).check(); err != nil {
-		return fmt.Errorf("add file: %w", err)
-	}
-	path := filepath.Join(w.dir, name)
-	done, ok := w.journal.done[name]
-	if !ok || !done.isWhole(path) {
-		var err error
-		if done, err = writePart(path, File{Name: name}, fill); err != nil {
-			return err
-		}
-		if err = w.journal.add(done); err != nil {
-			return err
+func (w *Writer) tryAdd(sources []Source) error {
+	var names catalogue
+	for _, s := range sources {
+		for _, name := range s.names {
+			if err := names.add(File{Name: name}); err != nil {
+				return fmt.Errorf("add file: %w", err)
+			}
 		}
 	}
-	if err := w.listed.add(done.File); err != nil {
-		return fmt.Errorf("add file: %w", err)
+	made, err := w.makeAll(sources)
+	if err != nil {
+		return err
 	}
-	w.parts = append(w.parts, done)
+	for _, p := range slices.Concat(made...) {
+		if err := w.listed.add(p.File); err != nil {
+			return fmt.Errorf("add file: %w", err)
+		}
+		w.parts = append(w.parts, p)
+	}
 	return nil
 }
 
-// lines writes one JSON object per line.
-type lines struct {
-	part *partWriter
-	line bytes.Buffer
-	json *json.Encoder
+// makeAll makes the parts of each source.
+func (w *Writer) makeAll(sources []Source) ([][]part, error) {
+	made := make([][]part, len(sources))
+	queue := heaviestFirst(sources)
+	var next atomic.Int64
+	var stop atomic.Bool
+	var first sync.Once
+	var failed error
+	var crew sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(queue)) {
+		// ends when the queue is empty, or soon after a source has failed
+		crew.Go(func() {
+			for at := next.Add(1); at <= int64(len(queue)) && !stop.Load(); at = next.Add(1) {
+				i := queue[at-1]
+				var err error
+				if made[i], err = w.make(sources[i], &stop); err != nil {
+					first.Do(func() { failed = err })
+					stop.Store(true)
+				}
+			}
+		})
+	}
+	crew.Wait()
+	return made, failed
 }
 
-func newLines(p *partWriter) *lines {
-	l := &lines{part: p}
-	l.json = json.NewEncoder(&l.line)
-	l.json.SetEscapeHTML(false)
-	return l
+// make makes the parts of one source, unless an earlier run has.
+func (w *Writer) make(s Source, stop *atomic.Bool) ([]part, error) {
+	if done, ok := w.finished(s); ok {
+		return done, nil
+	}
+	done, err := writeParts(w.dir, s, stop)
+	if errors.Is(err, ErrNone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return done, w.journal.add(done)
 }
 
-func (l *lines) put(record any) error {
-	l.line.Reset()
-	if err := l.json.Encode(record); err != nil {
-		return fmt.Errorf("encode record: %w", err)
+func (w *Writer) finished(s Source) (done []part, ok bool) {
+	for _, name := range s.names {
+		p, ok := w.journal.find(name)
+		if !ok || !p.isWhole(filepath.Join(w.dir, name)) {
+			return nil, false
+		}
+		done = append(done, p)
 	}
-	if l.line.Len() > MaxRecordBytes || l.line.Bytes()[0] != '{' {
-		return errors.New("a record is not an object or too large")
-	}
-	l.part.Records++
-	_, err := l.part.Write(l.line.Bytes())
-	return err
+	return done, true
 }
 
 // Finish makes the zip out of the files, puts it in place of whatever is at the
@@ -173,9 +183,11 @@ func (w *Writer) writeZip(path string, m Manifest) error {
 	if err != nil {
 		return err
 	}
-	err = w.fillZip(out, m)
+	all := &measure{out: out, sum: sha256.New()}
+	err = w.fillZip(all, m)
 	if err == nil {
-		err = sealZip(out)
+		// What was hashed ends with the blank, as the seal wants it.
+		_, err = out.WriteAt([]byte(hex.EncodeToString(all.sum.Sum(nil))), all.bytes-sealDigits)
 	}
 	if err == nil {
 		err = out.Sync()
@@ -198,12 +210,13 @@ func (w *Writer) fillZip(out io.Writer, m Manifest) error {
 		return errors.New("the manifest is too large")
 	}
 	var packed bytes.Buffer
-	p, err := fillPart(&packed, File{Name: manifestName}, func(p *partWriter) error {
-		_, err := p.Write(text)
-		return err
-	})
+	p := newPart(&packed, File{Name: manifestName}, new(atomic.Bool))
+	_, err = p.Write(text)
 	if err == nil {
-		err = copyPacked(z, p, &packed)
+		err = p.end()
+	}
+	if err == nil {
+		err = copyPacked(z, p.part, &packed)
 	}
 	return errors.Join(err, z.SetComment(blankSeal()), z.Close())
 }
@@ -236,19 +249,5 @@ func copyPacked(z *zip.Writer, p part, packed io.Reader) error {
 	if err == nil && n != p.PackedBytes {
 		err = errors.New("the part has changed")
 	}
-	return err
-}
-
-// sealZip writes the hash of the whole file over the blank at its end.
-func sealZip(out *os.File) error {
-	size, err := out.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
-	}
-	seal, err := sealOf(out, size)
-	if err != nil {
-		return err
-	}
-	_, err = out.WriteAt([]byte(seal), size-sealDigits)
 	return err
 }
