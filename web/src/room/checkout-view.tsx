@@ -219,7 +219,7 @@ function PriceNotice() {
 
 // ---- ways to pay
 
-const known = ["manual", "demo"] as const;
+const known = ["manual", "demo", "stripe"] as const;
 type Known = (typeof known)[number];
 
 /** providerName says a payment provider in the buyer's words. */

@@ -14,6 +14,8 @@ export function itemsOf(o: Order): string {
 export function providerName(provider: string): string {
   if (provider === "manual") return t("work.provider_manual");
   if (provider === "demo") return t("work.provider_demo");
+  if (provider === "stripe") return t("work.provider_stripe");
+  if (provider === "free") return t("work.provider_free");
   return provider;
 }
 
