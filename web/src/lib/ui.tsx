@@ -10,7 +10,7 @@ import type {
   TargetedMouseEvent,
   TextareaHTMLAttributes,
 } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import type { Lang } from "./boot";
 import { lang, setLang, t } from "./i18n";
 import { Icon, type IconName } from "./icons";
@@ -98,11 +98,13 @@ export function Sheet(p: SheetProps) {
   const { open, onClose, title, footer, reading, class: extra = "", children, ...data } = p;
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => {
+  // After every render: a browser may close a dialog that its owner keeps open. Before the
+  // paint: else an empty dialog would stand a moment longer and take the next Escape.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (open && !dialog?.open) dialog?.showModal();
     if (!open && dialog?.open) dialog.close();
-  }); // after every render: a browser may close a dialog that its owner keeps open
+  });
   const onCancel = (e: Event) => {
     e.preventDefault(); // Escape asks the owner, as the button does
     onClose();
