@@ -48,7 +48,7 @@ func bucketNames() []string {
 
 // hotBuckets hold documents that nearly every order reads and few commands change.
 func hotBuckets() []string {
-	return []string{bucketMeta, bucketShow, "product", "offer", "dist", "room"}
+	return slices.Concat([]string{bucketMeta, bucketShow}, catalog.Cached(), belong.Cached())
 }
 
 // Words of bucketMeta.

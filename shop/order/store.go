@@ -76,14 +76,6 @@ func Due(r *kv.Records, at int64, limit int) []id.OrderID {
 	return due
 }
 
-// All walks every order from the oldest, until each returns false.
-func All(r *kv.Records, each func(*Order) bool) {
-	r.Scan(bucketOrder, nil, nil, func(_, raw []byte) bool {
-		o, ok := kv.Decode[Order](r, bucketOrder, raw)
-		return ok && each(&o)
-	})
-}
-
 // Payments walks every payment from the oldest, until each returns false.
 func Payments(r *kv.Records, each func(*Payment) bool) {
 	r.Scan(bucketPayment, nil, nil, func(_, raw []byte) bool {
