@@ -315,7 +315,7 @@ func (s *Shop) PayoutSent(ctx context.Context, actor Actor, name id.PayoutID, re
 	if err := actor.mayFor(access.ScopeWriteMoney); err != nil {
 		return books.Payout{}, err
 	}
-	ref, err := cleanText("ref", ref, MaxNameRunes, "")
+	ref, err := refusal.Text("ref", ref, MaxNameRunes, "")
 	if err != nil {
 		return books.Payout{}, err
 	}

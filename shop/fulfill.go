@@ -30,7 +30,7 @@ func (s *Shop) ShipOrder(ctx context.Context, actor Actor, cmd ShipCmd) (Order, 
 	if err != nil {
 		return Order{}, err
 	}
-	tracking, err := cleanText("tracking", cmd.Tracking, MaxNameRunes, "")
+	tracking, err := refusal.Text("tracking", cmd.Tracking, MaxNameRunes, "")
 	if err != nil {
 		return Order{}, err
 	}

@@ -43,7 +43,7 @@ func (s *Shop) StartShow(ctx context.Context, actor Actor, title string) (Show, 
 	if err := actor.mustBe(RoleOwner, RoleSystem); err != nil {
 		return Show{}, err
 	}
-	title, err := cleanText("title", title, MaxNameRunes, "")
+	title, err := refusal.Text("title", title, MaxNameRunes, "")
 	if err != nil {
 		return Show{}, err
 	}

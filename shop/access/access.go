@@ -9,14 +9,9 @@
 package access
 
 import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
-
 	"shopcast/shop/event"
 	"shopcast/shop/id"
 	"shopcast/shop/kv"
-	"shopcast/shop/refusal"
 	"shopcast/shop/seal"
 )
 
@@ -68,18 +63,4 @@ func find[T any](r *kv.Records, bucket, prefix, secret string) (doc T, ok bool) 
 		return doc, false
 	}
 	return kv.Load[T](r, bucket, seal.OpaqueKey(secret))
-}
-
-// cleanName trims a name and refuses one that is empty, long, or not plain text.
-func cleanName(field, name string) (string, error) {
-	name = strings.TrimSpace(name)
-	switch {
-	case name == "":
-		return "", refusal.Field(refusal.CodeBadInput, field, "this must not be empty")
-	case !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxNameRunes:
-		return "", refusal.Field(refusal.CodeBadInput, field, "this text is too long or not UTF-8")
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return "", refusal.Field(refusal.CodeBadInput, field, "this text holds control characters")
-	}
-	return name, nil
 }

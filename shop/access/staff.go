@@ -59,7 +59,7 @@ func staffByName(r *kv.Records, name string) (staff, bool) {
 // left as they are. Refused with bad_input for an odd name and with too_large when
 // HQ has MaxStaff people.
 func AddStaff(tx *kv.Command, name string) (id.StaffID, error) {
-	name, err := cleanName("name", name)
+	name, err := refusal.Name("name", name, maxNameRunes)
 	if err != nil {
 		return "", err
 	}
@@ -73,7 +73,7 @@ func AddStaff(tx *kv.Command, name string) (id.StaffID, error) {
 // ends the sessions they have: whoever found the old password is out. Refused like
 // AddStaff.
 func SetPassword(tx *kv.Command, name, hash string) (id.StaffID, error) {
-	name, err := cleanName("name", name)
+	name, err := refusal.Name("name", name, maxNameRunes)
 	if err != nil {
 		return "", err
 	}

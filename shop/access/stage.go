@@ -26,7 +26,7 @@ type StageKey struct {
 // CreateStageKey makes a stage key and returns its secret, which is not stored.
 // Refused with bad_input for an odd label and with too_large when MaxStageKeys work.
 func CreateStageKey(tx *kv.Command, label string) (StageKey, string, error) {
-	label, err := cleanName("label", label)
+	label, err := refusal.Name("label", label, maxNameRunes)
 	if err != nil {
 		return StageKey{}, "", err
 	}

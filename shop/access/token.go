@@ -77,7 +77,7 @@ type NewToken struct {
 // CreateToken makes a token and returns its secret, which is not stored. Refused
 // with bad_input naming the field, and with too_large when MaxTokens work.
 func CreateToken(tx *kv.Command, wish NewToken) (Token, string, error) {
-	label, err := cleanName("label", wish.Label)
+	label, err := refusal.Name("label", wish.Label, maxNameRunes)
 	if err != nil {
 		return Token{}, "", err
 	}

@@ -1,10 +1,6 @@
 package belong
 
 import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
-
 	"shopcast/shop/event"
 	"shopcast/shop/id"
 	"shopcast/shop/kv"
@@ -102,7 +98,7 @@ func cleanDistributor(d Distributor) (Distributor, error) {
 		return d, refusal.Field(refusal.CodeBadInput, "rate_bp", "this rate is out of range")
 	}
 	var err error
-	if d.Name, err = cleanText("name", d.Name, maxNameRunes); err == nil && d.Name == "" {
+	if d.Name, err = refusal.Text("name", d.Name, maxNameRunes, ""); err == nil && d.Name == "" {
 		err = refusal.Field(refusal.CodeBadInput, "name", "this must not be empty")
 	}
 	for _, text := range []struct {
@@ -111,22 +107,10 @@ func cleanDistributor(d Distributor) (Distributor, error) {
 		limit int
 	}{{"tier", &d.Tier, maxNameRunes}, {"payout_method", &d.PayoutMethod, maxDetailRunes}, {"tax_info", &d.TaxInfo, maxDetailRunes}} {
 		if err == nil {
-			*text.value, err = cleanText(text.field, *text.value, text.limit)
+			*text.value, err = refusal.Text(text.field, *text.value, text.limit, "")
 		}
 	}
 	return d, err
-}
-
-// cleanText trims a line and bounds it; control characters are refused.
-func cleanText(field, text string, limitRunes int) (string, error) {
-	text = strings.TrimSpace(text)
-	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > limitRunes {
-		return "", refusal.Field(refusal.CodeBadInput, field, "this text is too long or not UTF-8")
-	}
-	if strings.ContainsFunc(text, unicode.IsControl) {
-		return "", refusal.Field(refusal.CodeBadInput, field, "this text holds control characters")
-	}
-	return text, nil
 }
 
 // moveBelow puts a distributor below their parent. There is one step and no more, so

@@ -92,7 +92,7 @@ func saveRoom(tx *kv.Command, room Room) (Room, error) {
 
 func cleanRoom(room Room) (Room, error) {
 	var err error
-	if room.Name, err = cleanText("name", room.Name, maxNameRunes); err != nil {
+	if room.Name, err = refusal.Text("name", room.Name, maxNameRunes, ""); err != nil {
 		return room, err
 	}
 	if room.Name == "" {

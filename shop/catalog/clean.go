@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"shopcast/shop/money"
 	"shopcast/shop/refusal"
@@ -58,21 +57,25 @@ func (c *cleaner) check(ok bool, field, message string) {
 	}
 }
 
-// text trims text of people and bounds it; control characters other than the
-// allowed ones are refused, as is anything that is not UTF-8.
+// text is refusal.Text.
 func (c *cleaner) text(field, text string, limitRunes int, allowed string) string {
-	text = strings.TrimSpace(text)
-	c.check(utf8.ValidString(text) && utf8.RuneCountInString(text) <= limitRunes, field, "this text is too long or not UTF-8")
-	refused := func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune(allowed, r) }
-	c.check(!strings.ContainsFunc(text, refused), field, "this text holds control characters")
+	text, err := refusal.Text(field, text, limitRunes, allowed)
+	c.keep(err)
 	return text
 }
 
-// name is text on one line that must not be empty.
+// name is refusal.Name.
 func (c *cleaner) name(field, name string, limitRunes int) string {
-	name = c.text(field, name, limitRunes, "")
-	c.check(name != "", field, "this must not be empty")
+	name, err := refusal.Name(field, name, limitRunes)
+	c.keep(err)
 	return name
+}
+
+// keep remembers the first refusal.
+func (c *cleaner) keep(err error) {
+	if c.err == nil {
+		c.err = err
+	}
 }
 
 func (c *cleaner) handle(handle string) string {

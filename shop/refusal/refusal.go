@@ -1,6 +1,7 @@
 // Package refusal is how the shop says no: a stable code for machines and one
 // English sentence for people. Everything else that goes wrong is a fault of ours
-// and keeps its detail inside. It decides nothing.
+// and keeps its detail inside. Of people's text it says whether it is fit to be kept;
+// beyond that it decides nothing.
 package refusal
 
 import "errors"
