@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"math"
 	"sync"
 
 	"shopcast/shop/catalog"
@@ -81,14 +82,12 @@ func (h *held) of(viewer ViewerID) int {
 func (h *held) fill(r *records) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, name := range order.Due(r.Records, maxInt64, int(maxInt64>>1)) {
+	for _, name := range order.Due(r.Records, math.MaxInt64, math.MaxInt) {
 		if o, ok := order.Get(r.Records, name); ok {
 			h.counts[o.Viewer]++
 		}
 	}
 }
-
-const maxInt64 = 1<<63 - 1
 
 // committed follows what has happened, as the gate does.
 func (h *held) committed(entries []kv.Entry) {

@@ -102,7 +102,7 @@ type Shop struct {
 }
 
 // Open opens the store in cfg.Dir, making it when there is none, and starts the
-// committer and the expiry timer. Close stops both.
+// committer and the loop of what the shop does by itself. Close stops both.
 func Open(cfg Config) (*Shop, error) {
 	s, err := build(cfg)
 	if err != nil {
